@@ -1,0 +1,71 @@
+# Everything a developer or CI does; `make help` lists it. Each target sets up what it needs, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Byte code beside the sources keeps the processes light: without it each start compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench bench-peers chaos nightly wheel-test lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/runtime
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/bench: requirements-bench.lock $(VENV)/dev
+	$(BIN)/pip install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+demo: $(VENV)/runtime ## set up, and run the main job on this project's own sources
+	@BIN=$(BIN) bash examples/demo.sh
+
+test: $(VENV)/dev ## set up, and run all tests (under 8 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore=tests/chaos
+	$(BIN)/python -m pytest tests/chaos
+
+check: $(VENV)/dev ## format, lint, types, import law
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev ## put the sources in form
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+bench: $(VENV)/dev ## every figure the documents print, one JSON line each
+	$(BIN)/python -m bench
+
+bench-peers: $(VENV)/bench ## the queue beside taskiq, saq and arq, in the same run
+	$(BIN)/python -m bench.peers
+
+chaos: $(VENV)/dev ## kill things at random for some minutes; one JSON line
+	$(BIN)/python -m tests.chaos.drive --kills 1000 --tasks 20000
+
+nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks (about an hour)
+	$(BIN)/python -m tests.chaos.drive --kills 5000 --tasks 100000
+	$(BIN)/python -m pytest -m nightly tests
+
+wheel-test: $(VENV)/dev ## build the wheel, install it in a fresh environment, run the tests against it
+	@BIN=$(BIN) PYTHON=$(PYTHON) bash .ci/wheel-test
+
+lock: $(VENV)/dev ## pin every dependency again, with hashes
+	$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev --group bench pyproject.toml -c requirements.lock -o requirements-bench.lock
+
+clean: ## remove what was set up and built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
