@@ -1,0 +1,263 @@
+"""The facts that travel between rooms: frozen records and the words they are made of.
+
+Job: say what a task, a claim, a result and a run are. Not its job: how they are stored (queue) or decided (policy).
+Times are whole milliseconds since 1970 UTC by the engine's clock, money whole micro-dollars.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class TaskState(StrEnum):
+    """The eight states; docs/states.md has the picture."""
+
+    BLOCKED = "blocked"
+    READY = "ready"
+    DELAYED = "delayed"
+    LEASED = "leased"
+    DONE = "done"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+    @property
+    def terminal(self) -> bool:
+        """True when nothing but an operator's retry changes the task any more."""
+        return self in TERMINAL_STATES
+
+
+TERMINAL_STATES = frozenset({TaskState.DONE, TaskState.DEAD, TaskState.CANCELLED, TaskState.SKIPPED})
+OPEN_STATES = frozenset(TaskState) - TERMINAL_STATES
+
+
+class Answer(StrEnum):
+    """What a transition of the queue answers."""
+
+    OK = "OK"
+    DUPLICATE = "DUPLICATE"
+    STALE = "STALE"
+    GONE = "GONE"
+    FULL = "FULL"
+    CONFLICT = "CONFLICT"
+    UNKNOWN_PARENT = "UNKNOWN_PARENT"
+    RENAMED = "RENAMED"
+
+
+class PatchState(StrEnum):
+    """Where a task's patch stands; only edit tasks ever leave `none`."""
+
+    NONE = "none"
+    PROPOSED = "proposed"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    CONFLICT = "conflict"
+
+
+class OnParentFailure(StrEnum):
+    """What becomes of a child when a parent ends dead, cancelled or skipped.
+
+    `fail`: the child goes to dead with reason `parent`. `skip`: to skipped. `wait`: it stays blocked until the
+    parent is retried and done. `run`: the ended parent counts as finished (summaries use this).
+    """
+
+    FAIL = "fail"
+    SKIP = "skip"
+    WAIT = "wait"
+    RUN = "run"
+
+
+class TaskKind(StrEnum):
+    """What a task asks of its agent."""
+
+    ANALYZE = "analyze"
+    EDIT = "edit"
+    TEST = "test"
+    DOCUMENT = "document"
+    REVIEW = "review"
+
+
+class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a submitter hands in; the queue adds state, sequence and times.
+
+    `id`: made by the submitter (ids.IdMaker), so that a repeated submit is recognised.
+    `lane`: agent and place, see `lane_of`. `paths`: relative to the workspace, "" for the workspace itself.
+    `payload`: more input for the agent, JSON, at most 1,024 bytes together with `paths`; larger goes to a file
+    whose name `payload_file` carries. `priority`: 0 (first) to 9 (last). `delay_ms`: not before this long after
+    acceptance. `deadline_ms`: absolute, 0 = none. `max_attempts`: attempts that may end in an error (>= 1);
+    crashes are counted apart. `parents`: ids that must be done first. `key`: the idempotency key, "" = none.
+    """
+
+    id: str
+    run: str
+    agent: str
+    place: str
+    kind: TaskKind = TaskKind.ANALYZE
+    title: str = ""
+    payload: str = ""
+    priority: int = 5
+    delay_ms: int = 0
+    deadline_ms: int = 0
+    max_attempts: int = 3
+    parents: tuple[str, ...] = ()
+    on_parent_failure: OnParentFailure = OnParentFailure.FAIL
+    key: str = ""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything the engine knows of a task: the decoded hash `t:<id>`.
+
+    `title`: what `ez tasks` shows in the path column. `payload`: dropped when the task ends. `fence`: number of
+    the newest claim, 0 before the first. `attempts`: attempts that ended in an error. `crashes`, `solo_crashes`:
+    host deaths under this task, and those while it ran alone. `closed`: `fence:verb` of the last transition a
+    holder made, or `revive`. `open_parents`: parents not yet done. `report`, `patch`: file names beneath the data folder.
+    """
+
+    id: str
+    state: TaskState
+    run: str
+    agent: str
+    place: str
+    kind: TaskKind = TaskKind.ANALYZE
+    title: str = ""
+    payload: str = ""
+    priority: int = 5
+    seq: int = 0
+    fence: int = 0
+    owner: str = ""
+    attempts: int = 0
+    max_attempts: int = 3
+    crashes: int = 0
+    solo_crashes: int = 0
+    cancel_requested: bool = False
+    deadline_ms: int = 0
+    due_ms: int = 0
+    open_parents: int = 0
+    on_parent_failure: OnParentFailure = OnParentFailure.FAIL
+    parents: tuple[str, ...] = ()
+    key: str = ""
+    closed: str = ""
+    summary: str = ""
+    error: str = ""
+    report: str = ""
+    patch: str = ""
+    patch_state: PatchState = PatchState.NONE
+    cost_microusd: int = 0
+    simulated: bool = False
+    accepted_ms: int = 0
+    started_ms: int = 0
+    ended_ms: int = 0
+    schema: int = 1
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to work on one attempt of a task, as handed out by the queue.
+
+    `attempt` counts from 1. `lease_until_ms` is the engine's time; the holder computes its own, earlier, end.
+    """
+
+    id: str
+    fence: int
+    run: str
+    agent: str
+    place: str
+    kind: TaskKind
+    title: str
+    payload: str
+    attempt: int
+    crashes: int
+    deadline_ms: int
+    lease_until_ms: int
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agent hands back. `summary` is cut to 512 bytes on its way to the engine; the rest is in files.
+
+    `report`, `patch`: file names beneath the data folder, "" = none.
+    """
+
+    summary: str = ""
+    report: str = ""
+    patch: str = ""
+    cost_microusd: int = 0
+    simulated: bool = False
+
+
+class RunCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many tasks of a run are open, and how the others ended."""
+
+    total: int = 0
+    done: int = 0
+    dead: int = 0
+    cancelled: int = 0
+    skipped: int = 0
+
+    @property
+    def open(self) -> int:
+        """Tasks that have not ended yet."""
+        return self.total - self.done - self.dead - self.cancelled - self.skipped
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The tasks of one `ez run`. `prompt` is stored once here; one over 1,024 bytes is in `prompt_file` instead.
+
+    `prompt_file`: a file name beneath the data folder, "" = the prompt is here.
+    `summary_task`: id of the task whose parents are all the others, "" = none.
+    """
+
+    id: str
+    prompt: str
+    agent: str
+    kind: TaskKind
+    workspace: str
+    place: str
+    prompt_file: str = ""
+    summary_task: str = ""
+    accepted_ms: int = 0
+    counts: RunCounts = RunCounts()
+
+
+class AgentState(StrEnum):
+    """What `ez agents` says of an agent; the reason stands beside it."""
+
+    READY = "ready"
+    UNAVAILABLE = "unavailable"
+    PAUSED = "paused"
+
+
+class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A declared agent, as every host shows it. `slots`: tasks it may run at once (>= 1).
+
+    `task_bytes`: memory set aside for each running task by admission. `reason`: why it is not ready.
+    """
+
+    name: str
+    slots: int = 4
+    state: AgentState = AgentState.READY
+    reason: str = ""
+    capabilities: tuple[str, ...] = ()
+    task_bytes: int = 256 * 1024
+
+
+class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A host as its registration says: who it is, what it runs, which places it serves.
+
+    `boot`: tells two lives of one name apart. `started_in_ms`: process start to ready.
+    """
+
+    name: str
+    pid: int
+    node: str
+    boot: str
+    home: str
+    places: tuple[str, ...]
+    agents: tuple[AgentCard, ...]
+    started_ms: int
+    started_in_ms: int
+
+
+def lane_of(agent: str, place: str) -> str:
+    """Name the lane (one FIFO by priority) of an agent's tasks for one place: `agent@place`."""
+    return f"{agent}@{place}"

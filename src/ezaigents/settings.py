@@ -1,0 +1,213 @@
+"""One frozen Settings, read once. Job: flag > environment (EZ_...) > ezaigents.toml > default, with clear errors.
+
+Not its job: acting on any of it. The only module that reads the environment; secrets are not settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from ezaigents.errors import ConfigError
+from ezaigents.policy import nearest_name
+
+CONFIG_FILE = "ezaigents.toml"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set. Each is `EZ_<NAME>` in the environment and `<name>` in ezaigents.toml.
+
+    docs/settings.md lists each with its unit, default and special values; a test keeps that list complete.
+    """
+
+    home: str = ""
+    workspace: str = ""
+    redis_url: str = ""
+    namespace: str = ""
+    name: str = "main"
+    lease_s: float = 30.0
+    renew_s: float = 10.0
+    sweep_s: float = 30.0
+    grace_s: float = 30.0
+    delivery: str = "push"
+    poll_s: float = 1.0
+    cache: str = "bounded"
+    cache_entries: int = 100
+    cache_ttl_s: float = 300.0
+    cache_bytes: int = 8 * 1024 * 1024
+    file_limit_bytes: int = 10 * 1024 * 1024
+    memory_limit_bytes: int = 1024 * 1024 * 1024
+    queue_max_open: int = 1_000_000
+    engine_max_bytes: int = 256 * 1024 * 1024
+    engine_fsync: str = "always"
+    ended_keep_s: float = 3600.0
+    ended_keep_count: int = 100_000
+    history_days: int = 30
+    log_level: str = "info"
+
+    @property
+    def home_path(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.home)
+
+    @property
+    def workspace_path(self) -> Path:
+        """The workspace's root, absolute."""
+        return Path(self.workspace)
+
+
+# name -> (least, greatest) for numbers; both ends allowed.
+_RANGES: dict[str, tuple[float, float]] = {
+    "lease_s": (0.1, 3600),
+    "renew_s": (0.02, 1200),
+    "sweep_s": (0.05, 3600),
+    "grace_s": (0, 3600),
+    "poll_s": (0.01, 3600),
+    "cache_entries": (1, 1_000_000),
+    "cache_ttl_s": (0.01, 86_400),
+    "cache_bytes": (1024, 2**40),
+    "file_limit_bytes": (1, 2**40),
+    "memory_limit_bytes": (32 * 1024 * 1024, 2**50),
+    "queue_max_open": (1, 2**40),
+    "engine_max_bytes": (4 * 1024 * 1024, 2**50),
+    "ended_keep_s": (0.1, 10 * 365 * 86_400),
+    "ended_keep_count": (1, 2**40),
+    "history_days": (1, 36_500),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "delivery": ("push", "poll"),
+    "cache": ("bounded", "plain"),
+    "engine_fsync": ("always", "everysec"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+_TYPES = get_type_hints(Settings)
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """Build the Settings from flags (None values are left out), environment, file and defaults, in that order.
+
+    The file is `ezaigents.toml` in the workspace (or the path in EZ_CONFIG).
+    Raises ConfigError naming the source, the key and what it takes.
+    """
+    env = os.environ if environ is None else environ
+    here = Path.cwd() if cwd is None else cwd
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    workspace = Path(given.get("workspace") or env.get("EZ_WORKSPACE") or find_workspace(here)).resolve()
+    values: dict[str, Any] = {}
+    values.update(_from_file(_config_path(env, workspace)))
+    values.update(_from_environment(env))
+    values.update({key: _checked(key, value, f"option --{key.replace('_', '-')}") for key, value in given.items()})
+    values["workspace"] = str(workspace)
+    if not values.get("home"):
+        values["home"] = str(_default_home(env, workspace))
+    values["home"] = str(Path(values["home"]).expanduser().absolute())
+    settings = Settings(**values)
+    if settings.renew_s * 2 > settings.lease_s:
+        raise ConfigError(
+            f"renew_s ({settings.renew_s:g}) must be at most half of lease_s ({settings.lease_s:g}), "
+            "or one slow renewal loses the claim; set both"
+        )
+    return settings
+
+
+def find_workspace(here: Path) -> Path:
+    """The git top level of `here`, else `here` itself."""
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return folder
+    return here
+
+
+def _default_home(env: Mapping[str, str], workspace: Path) -> Path:
+    state = env.get("XDG_STATE_HOME") or str(Path(env.get("HOME", "~")).expanduser() / ".local" / "state")
+    digest = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:12]
+    return Path(state) / "ezaigents" / digest
+
+
+def _config_path(env: Mapping[str, str], workspace: Path) -> Path | None:
+    named = env.get("EZ_CONFIG")
+    if named:
+        return Path(named)
+    path = workspace / CONFIG_FILE
+    return path if path.is_file() else None
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key in _TYPES:
+        text = env.get(f"EZ_{key.upper()}")
+        if text:
+            values[key] = _checked(key, text, f"environment EZ_{key.upper()}")
+    return values
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        text = path.read_bytes().decode("utf-8")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        where = f"{path}, line {_line_of(text, key)}, key {key!r}"
+        if key not in _TYPES:
+            hint = nearest_name(key, _TYPES)
+            raise ConfigError(f"{where}: no such setting" + (f"; did you mean {hint!r}?" if hint else ""))
+        values[key] = _checked(key, value, where)
+    return values
+
+
+def _line_of(text: str, key: str) -> int:
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip().lstrip("[").lstrip("\"'")
+        if stripped.startswith(key):
+            return number
+    return 1
+
+
+def _checked(key: str, value: Any, where: str) -> Any:
+    if key not in _TYPES:
+        raise ConfigError(f"{where}: no such setting")
+    kind = _TYPES[key]
+    if kind is str:
+        if not isinstance(value, str) or "\0" in value:
+            raise ConfigError(f"{where}: takes text, not {value!r}")
+        if key in _CHOICES and value not in _CHOICES[key]:
+            raise ConfigError(f"{where}: takes one of {', '.join(_CHOICES[key])}, not {value!r}")
+        return value
+    return _number(key, kind, value, where)
+
+
+def _number(key: str, kind: type, value: Any, where: str) -> float | int:
+    least, greatest = _RANGES[key]
+    word = "whole number" if kind is int else "number"
+    number: float | int
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = int(value) if kind is int else float(value)
+        if isinstance(value, float) and kind is int and value != number:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{where}: takes a {word}, not {value!r}") from None
+    if not math.isfinite(number) or not least <= number <= greatest:
+        raise ConfigError(f"{where}: takes a {word} from {least:g} to {greatest:g}, not {value!r}")
+    return number
