@@ -1,0 +1,24 @@
+"""The durable queue: tasks accepted, claimed under a lease and a fence, settled, put back, purged.
+
+Source of the design: docs/architecture.md and docs/states.md; the transitions are in lua/, one file each.
+"""
+
+from ezaigents.queue.history import append_history, drop_old_history, find_in_history
+from ezaigents.queue.keys import Keys
+from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
+from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts
+
+__all__ = [
+    "Held",
+    "Keys",
+    "Queue",
+    "Script",
+    "Sweep",
+    "append_history",
+    "call_script",
+    "call_script_blocking",
+    "drop_old_history",
+    "find_in_history",
+    "load_scripts",
+    "renew_args",
+]

@@ -1,0 +1,57 @@
+"""Every key of a namespace: its sort, its type, whether it may expire. docs/engine-keys.md says the same to people.
+
+Job: tell a key's sort from its name. Not its job: what is in it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sort(msgspec.Struct, frozen=True):
+    """A kind of key. `mortal`: it carries a time to live, of an hour at most."""
+
+    name: str
+    type: str
+    mortal: bool = False
+
+
+_SINGLE = {
+    sort.name: sort
+    for sort in (
+        Sort("n", "hash"),
+        Sort("seq", "string"),
+        Sort("fence", "string"),
+        Sort("events", "stream"),
+        Sort("waiting", "set"),
+        Sort("delayed", "zset"),
+        Sort("leased", "zset"),
+        Sort("blocked", "zset"),
+        Sort("deadline", "zset"),
+        Sort("ended", "zset"),
+        Sort("dead", "zset"),
+        Sort("fanout", "zset"),
+        Sort("hosts", "zset"),
+    )
+}
+_FAMILIES = {
+    sort.name: sort
+    for sort in (
+        Sort("t:", "hash"),
+        Sort("run:", "hash"),
+        Sort("ready:", "zset"),
+        Sort("child:", "set"),
+        Sort("waits:", "set"),
+        Sort("key:", "string"),
+        Sort("claim:", "string", mortal=True),
+        Sort("host:", "string", mortal=True),
+    )
+}
+ALL_SORTS = (*_SINGLE.values(), *_FAMILIES.values())
+MORTAL_MOST_MS = 3_600_000
+
+
+def sort_of(name: str) -> Sort | None:
+    """The sort of a key, by its name without the namespace; None when it is not one of ours."""
+    family = _FAMILIES.get(name[: name.find(":") + 1])
+    return family or _SINGLE.get(name)

@@ -1,0 +1,108 @@
+"""One function per key in the engine. Job: names. docs/engine-keys.md has each key's type, writer and life.
+
+Every key and channel of a namespace begins with the same hash tag, so all of it lives in one cluster slot.
+The scripts build the same names from KEYS[1], which is always `counters`; tests compare the two.
+"""
+
+from __future__ import annotations
+
+
+class Keys:
+    """The names of one namespace."""
+
+    __slots__ = ("prefix",)
+
+    def __init__(self, namespace: str) -> None:
+        self.prefix = f"{{ez:{namespace}}}:"
+
+    def counters(self) -> str:
+        """Hash: accepted, purged, and one count per state."""
+        return f"{self.prefix}n"
+
+    def task(self, task_id: str) -> str:
+        """Hash: the truth about a task."""
+        return f"{self.prefix}t:{task_id}"
+
+    def run(self, run_id: str) -> str:
+        """Hash: prompt, options and counts of a run."""
+        return f"{self.prefix}run:{run_id}"
+
+    def ready(self, lane: str) -> str:
+        """Zset: ids ready in a lane, by rank and sequence."""
+        return f"{self.prefix}ready:{lane}"
+
+    def waiting(self) -> str:
+        """Set: lanes whose `ready` is not empty."""
+        return f"{self.prefix}waiting"
+
+    def delayed(self) -> str:
+        """Zset: ids by due time."""
+        return f"{self.prefix}delayed"
+
+    def leased(self) -> str:
+        """Zset: ids by end of lease."""
+        return f"{self.prefix}leased"
+
+    def blocked(self) -> str:
+        """Zset: ids by acceptance."""
+        return f"{self.prefix}blocked"
+
+    def deadlines(self) -> str:
+        """Zset: open ids that have a deadline, by it."""
+        return f"{self.prefix}deadline"
+
+    def ended(self) -> str:
+        """Zset: ids done, cancelled or skipped, by end time."""
+        return f"{self.prefix}ended"
+
+    def dead(self) -> str:
+        """Zset: ids dead, by end time; only an operator removes one."""
+        return f"{self.prefix}dead"
+
+    def fanout(self) -> str:
+        """Zset: ended ids whose children are still to be told, by end time."""
+        return f"{self.prefix}fanout"
+
+    def children(self, task_id: str) -> str:
+        """Set: ids to be told when this task ends."""
+        return f"{self.prefix}child:{task_id}"
+
+    def waiters(self, task_id: str) -> str:
+        """Set: ids to be told only when this task is done (`wait`)."""
+        return f"{self.prefix}waits:{task_id}"
+
+    def claim(self, host: str) -> str:
+        """String: nonce and answer of a host's last claim, for its repetition; gone after one lease."""
+        return f"{self.prefix}claim:{host}"
+
+    def idempotency(self, key: str) -> str:
+        """String: id and body hash of the task submitted under this key."""
+        return f"{self.prefix}key:{key}"
+
+    def sequence(self) -> str:
+        """String: the last sequence number given out."""
+        return f"{self.prefix}seq"
+
+    def fence(self) -> str:
+        """String: the highest fence given out."""
+        return f"{self.prefix}fence"
+
+    def events(self) -> str:
+        """Stream: state changes, capped."""
+        return f"{self.prefix}events"
+
+    def host(self, name: str) -> str:
+        """String: a host's card, as JSON; gone one hour after its last sign of life."""
+        return f"{self.prefix}host:{name}"
+
+    def hosts(self) -> str:
+        """Zset: host names by last sign of life."""
+        return f"{self.prefix}hosts"
+
+    def wake(self, lane: str) -> str:
+        """Channel: a lane has work; the channel of no lane says: look at what is due."""
+        return f"{self.prefix}wake:{lane}"
+
+    def control(self, host: str) -> str:
+        """Channel: a word to one host."""
+        return f"{self.prefix}ctl:{host}"

@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+-- finish: the holder hands back a result; the task is done.
+-- ARGV[1..] one packed item each: {id, fence, {field, value, ...}} (summary, report, patch, cost ...)
+-- Result: an answer per item: OK (also when repeated), STALE, GONE
+local answers, gone_leases = {}, {}
+for i = 1, #ARGV do
+  local item = cmsgpack.unpack(ARGV[i])
+  local id, fence, fields = item[1], item[2], item[3]
+  local answer, h = not_holder(id, fence, 'finish', 'payload')
+  if h then
+    answer = 'OK'
+    fields[#fields + 1] = 'closed'
+    fields[#fields + 1] = fence .. ':finish'
+    if h[6] then call('ZREM', P .. 'deadline', id) end
+    end_task(id, h[4], 'leased', 'done', h[5], fields)
+    if h[7] then call('HDEL', P .. 't:' .. id, 'payload') end
+    gone_leases[#gone_leases + 1] = id
+  end
+  answers[i] = answer
+end
+in_parts('ZREM', P .. 'leased', gone_leases)
+flush()
+return answers
