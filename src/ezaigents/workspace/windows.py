@@ -1,0 +1,83 @@
+"""Reading a file in windows.
+
+Job: bounded memory, a limit, and the content's hash. Not its job: what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ezaigents.workspace.beneath import open_beneath
+from ezaigents.workspace.errors import FileTooLarge, FileUnreadable
+
+WINDOW_BYTES = 64 * 1024
+
+
+class Windows:
+    """One pass over a file. Iterate once; `size_bytes` and `sha256` cover what was handed out so far."""
+
+    def __init__(self, descriptor: int, path: str, limit_bytes: int, window_bytes: int) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._window_bytes = window_bytes
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes handed out so far: of the whole content once the iteration has ended."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while window := self._read():
+                self.size_bytes += len(window)
+                # The file may grow while it is read.
+                if self.size_bytes > self._limit_bytes:
+                    raise FileTooLarge(self._path, self.size_bytes, self._limit_bytes)
+                self._hash.update(window)
+                yield window
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file; done by the iteration's end as well."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._descriptor, self._window_bytes)
+        except OSError as error:
+            reason = os.strerror(error.errno or errno.EIO).lower()
+            raise FileUnreadable(self._path, f"cannot be read ({reason})") from error
+
+
+def read_windows(
+    root: str | Path,
+    relative: str,
+    limit_bytes: int,
+    window_bytes: int = WINDOW_BYTES,
+    *,
+    hidden: Path | None = None,
+) -> Windows:
+    """Open a file beneath `root` and return its windows, each of 1 to `window_bytes` bytes.
+
+    Refuses at once what is larger than `limit_bytes` ("file too large: SIZE, limit LIMIT"), and on the way
+    what grows beyond it. Raises what `open_beneath` raises, and FileTooLarge.
+    """
+    descriptor = open_beneath(root, relative, hidden=hidden)
+    size_bytes = os.fstat(descriptor).st_size
+    if size_bytes > limit_bytes:
+        os.close(descriptor)
+        raise FileTooLarge(relative, size_bytes, limit_bytes)
+    return Windows(descriptor, relative, limit_bytes, window_bytes)
