@@ -1,0 +1,13 @@
+"""The desk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.integration.local.desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
