@@ -1,0 +1,11 @@
+"""Submitting and watching: what the command line, and any Python program, talks to a fleet with.
+
+Job: find the fleet of a data folder, hand in runs, follow them, steer tasks. Not its job: running agents (runtime).
+"""
+
+from ezaigents.client.client import Client
+from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status
+from ezaigents.client.submit import Handed
+from ezaigents.client.watch import Progress
+
+__all__ = ["AgentRow", "Client", "EngineRow", "Handed", "HostRow", "Progress", "Status"]

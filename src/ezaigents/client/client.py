@@ -1,0 +1,269 @@
+"""`Client`: the face of a fleet for those who hand in work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status, agent_row, queue_row, rss_of
+from ezaigents.client.submit import Handed, Wish, build_run, other_ids
+from ezaigents.client.watch import Event, Progress, events, watch_run
+from ezaigents.clock import SystemClock
+from ezaigents.engine import Connection, EngineHandle, find_living
+from ezaigents.errors import AgentUnavailable, InputError, NotRunning, TaskGone
+from ezaigents.home import home_id
+from ezaigents.ids import IdMaker
+from ezaigents.policy import nearest_name
+from ezaigents.queue import Keys, Queue, find_in_history
+from ezaigents.records import AgentCard, AgentState, Answer, HostCard, Run, Task
+from ezaigents.settings import Settings
+from ezaigents.team import Registry
+from ezaigents.workspace import place_id
+
+_PATIENCE_S = 30.0
+_READ_BATCH = 500
+HOW_TO_START = "start one with `ez up`"
+
+
+class Client:
+    """Talks to the fleet of one data folder, through its engine. Make one with `Client.connect`.
+
+    Every method may raise EngineDown when the engine stays away for 30 s.
+    """
+
+    def __init__(self, settings: Settings, engine: EngineHandle, connection: Connection, keys: Keys) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.queue = Queue(connection, keys, patience_s=_PATIENCE_S)
+        self._connection = connection
+        self._registry = Registry(connection, keys)
+        self._make_id = IdMaker(SystemClock())
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings, *, need_host: bool = True) -> AsyncIterator[Client]:
+        """Connect to the fleet of `settings.home`; the connection is closed on leaving.
+
+        `need_host=False` is content with an engine. Raises NotRunning when there is nothing to connect to.
+        """
+        identity = home_id(settings.home_path)
+        engine = await asyncio.to_thread(find_living, settings)
+        if engine is None or not identity:
+            raise NotRunning(f"no fleet runs on {settings.home}; {HOW_TO_START}")
+        keys = Keys(settings.namespace or identity)
+        async with Connection(engine.address, client_name="ez-client") as connection:
+            client = cls(settings, engine, connection, keys)
+            if need_host and not await client.hosts():
+                raise NotRunning(f"no host runs on {settings.home}; its tasks are safe; {HOW_TO_START}")
+            try:
+                yield client
+            finally:
+                await client.queue.close()
+
+    # -- who is there --------------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """The id of this client's workspace, as seen from its data folder."""
+        return place_id(home_id(self.settings.home_path), self.settings.workspace)
+
+    async def hosts(self) -> list[HostCard]:
+        """The hosts that live: those heard of, less those of this machine whose process is gone."""
+        seen = await self._registry.hosts()
+        return [row.card for row in seen if not _is_gone(row.card)]
+
+    async def agents(self) -> list[AgentRow]:
+        """Every agent of every living host, by name; slots and busy add up over hosts."""
+        busy = await self._busy()
+        rows: dict[str, AgentRow] = {}
+        for host in await self.hosts():
+            for card in host.agents:
+                row = agent_row(card, busy.get(card.name, 0))
+                before = rows.get(card.name)
+                if before is not None and (card.state is AgentState.READY or before.state != "ready"):
+                    row = msgspec.structs.replace(row, slots=row.slots + before.slots)
+                rows[card.name] = row
+        return sorted(rows.values(), key=lambda row: row.name)
+
+    async def status(self) -> Status:
+        """What `ez status` shows."""
+        hosts = await self.hosts()
+        named = [host for host in hosts if host.name == self.settings.name] or hosts
+        agents, counts, memory = await asyncio.gather(self.agents(), self.queue.counts(), self._used_memory())
+        host = named[0] if named else None
+        return Status(
+            ready=host is not None,
+            agents=agents,
+            queue=queue_row(counts),
+            engine=EngineRow(
+                kind=self.engine.kind,
+                version=self.engine.version,
+                durability=self.engine.durability,
+                used_memory_bytes=memory,
+            ),
+            host=HostRow(
+                name=host.name if host else "",
+                pid=host.pid if host else 0,
+                rss_bytes=rss_of(host.pid) if host and host.node == os.uname().nodename else 0,
+            ),
+            started_in_s=host.started_in_ms / 1000 if host else 0.0,
+        )
+
+    # -- hand in and follow --------------------------------------------------------------------------------------
+
+    async def submit(self, wish: Wish) -> Handed:
+        """Hand in a run. Raises InputError, AgentUnavailable, QueueFull, KeyConflict, EngineFull."""
+        hosts = await self.hosts()
+        check_agent(wish.agent, [card for host in hosts for card in host.agents])
+        if not any(self.place in host.places for host in hosts):
+            raise NotRunning(
+                f"the fleet on {self.settings.home} does not serve the workspace {self.settings.workspace}; "
+                "start one here with `ez up --name OTHER`"
+            )
+        handed = await asyncio.to_thread(
+            build_run,
+            wish,
+            home=self.settings.home_path,
+            workspace=self.settings.workspace_path,
+            place=self.place,
+            make_id=self._make_id,
+        )
+        known = await self.queue.submit(handed.specs, run=handed.run, max_open=self.settings.queue_max_open)
+        specs = other_ids(handed.specs, known)
+        run = handed.run
+        if specs[0].id != handed.specs[0].id:
+            run = await self._run_of(specs[0].id) or run
+        return Handed(run=run, specs=specs)
+
+    async def watch(self, run_id: str) -> AsyncIterator[Progress]:
+        """Yield a run's progress until nothing of it is open."""
+        async with Connection(self._connection.address, client_name="ez-watch") as reader:
+            async for progress in watch_run(reader, self.queue, run_id):
+                yield progress
+
+    async def events(self, *, since: str = "$") -> AsyncIterator[list[Event]]:
+        """Yield events as they come, and an empty list after each quiet while; never ends."""
+        async with Connection(self._connection.address, client_name="ez-events") as reader:
+            async for batch in events(reader, self.queue, since=since):
+                yield batch
+
+    # -- read and steer ------------------------------------------------------------------------------------------
+
+    async def task(self, task_id: str) -> Task:
+        """A task, from the engine or, once purged, from the history. Raises TaskGone."""
+        try:
+            return await self.queue.task(task_id)
+        except TaskGone:
+            kept = await asyncio.to_thread(find_in_history, self.settings.home_path / "history", task_id)
+            if kept is None:
+                raise
+            return kept
+
+    async def run(self, run_id: str) -> Run | None:
+        """A run; None when the engine does not know it (any more)."""
+        return await self.queue.run(run_id)
+
+    async def tasks_of(self, run_id: str) -> list[Task]:
+        """The tasks of a run, in order of submission, as far as the engine still knows them."""
+        run = await self.queue.run(run_id)
+        if run is None:
+            return []
+        if run.summary_task and (found := await self.queue.tasks([run.summary_task])):
+            return [*await self.tasks(found[0].parents), *found]
+        return [task for task in await self.all_tasks() if task.run == run_id]
+
+    async def tasks(self, task_ids: Sequence[str]) -> list[Task]:
+        """Tasks by id, in the order given, in batches; unknown ones are looked up in the history or left out."""
+        found: list[Task] = []
+        for start in range(0, len(task_ids), _READ_BATCH):
+            found += await self.queue.tasks(task_ids[start : start + _READ_BATCH])
+        return found
+
+    async def all_tasks(self, *, states: Sequence[str] = (), most: int = 0) -> list[Task]:
+        """Tasks the engine knows, newest first; `states` chooses, `most` limits (0 = all)."""
+        ids = sorted(await self._all_ids(), reverse=True)
+        found: list[Task] = []
+        for start in range(0, len(ids), _READ_BATCH):
+            batch = await self.queue.tasks(ids[start : start + _READ_BATCH])
+            found += [task for task in batch if not states or task.state.value in states]
+            if most and len(found) >= most:
+                return found[:most]
+        return found
+
+    async def cancel(self, task_ids: Sequence[str]) -> list[str]:
+        """Cancel tasks; see Queue.cancel for the answers."""
+        answers: list[str] = []
+        for start in range(0, len(task_ids), _READ_BATCH):
+            answers += await self.queue.cancel(task_ids[start : start + _READ_BATCH])
+        return answers
+
+    async def retry(self, task_ids: Sequence[str]) -> list[Answer]:
+        """Have ended tasks tried again; see Queue.revive for the answers."""
+        answers: list[Answer] = []
+        for start in range(0, len(task_ids), _READ_BATCH):
+            answers += await self.queue.revive(task_ids[start : start + _READ_BATCH])
+        return answers
+
+    async def tell_host(self, name: str, word: str) -> int:
+        """Publish a word on a host's control channel; returns how many heard it."""
+        heard: int = await self._connection.call("PUBLISH", self.queue.keys.control(name), word)
+        return heard
+
+    async def _run_of(self, task_id: str) -> Run | None:
+        return await self.queue.run((await self.queue.task(task_id)).run)
+
+    async def _all_ids(self) -> list[str]:
+        prefix = self.queue.keys.task("")
+        cursor, ids = b"0", set[str]()
+        while True:
+            cursor, keys = await self.queue.read("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", 1000)
+            ids.update(key.decode()[len(prefix) :] for key in keys)
+            if cursor == b"0":
+                return list(ids)
+
+    async def _busy(self) -> dict[str, int]:
+        ids = await self.queue.read("ZRANGE", self.queue.keys.leased(), 0, -1)
+        lanes = await self.queue.read_many([("HGET", self.queue.keys.task(i.decode()), "lane") for i in ids])
+        busy: dict[str, int] = {}
+        for lane in lanes:
+            if lane is not None:
+                agent = lane.decode().partition("@")[0]
+                busy[agent] = busy.get(agent, 0) + 1
+        return busy
+
+    async def _used_memory(self) -> int:
+        info: bytes = await self.queue.read("INFO", "memory")
+        for line in info.decode().splitlines():
+            if line.startswith("used_memory:"):
+                return int(line.partition(":")[2])
+        return 0
+
+
+def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
+    """Raise InputError (with the nearest name) for an unknown agent, AgentUnavailable for one that cannot work."""
+    named = [card for card in cards if card.name == name]
+    if not named:
+        hint = nearest_name(name, {card.name for card in cards})
+        raise InputError(
+            "agent",
+            f"no agent {name!r}" + (f"; did you mean {hint!r}?" if hint else "; `ez agents` lists them"),
+        )
+    if all(card.state is AgentState.UNAVAILABLE for card in named):
+        raise AgentUnavailable(name, named[0].reason)
+
+
+def _is_gone(card: HostCard) -> bool:
+    """True when the host ran on this machine and its process is not there."""
+    if card.node != os.uname().nodename:
+        return False
+    try:
+        os.kill(card.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

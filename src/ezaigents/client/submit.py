@@ -1,0 +1,136 @@
+"""From a prompt and paths to a run with its tasks. Job: what is submitted. Not its job: sending it, choosing paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ezaigents.errors import InputError
+from ezaigents.policy import PROMPT_INLINE_MAX_BYTES
+from ezaigents.records import OnParentFailure, Run, TaskKind, TaskSpec
+from ezaigents.workspace import FoundFile, walk_inputs
+
+PROMPT_MAX_BYTES = 1024 * 1024
+MOST_FILES = 200_000
+
+
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it was handed in: `tasks` by id in the order of their files, the summary task last."""
+
+    run: Run
+    specs: tuple[TaskSpec, ...]
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for. `paths`: relative to the workspace, files or folders, none = all of it."""
+
+    prompt: str
+    paths: tuple[str, ...]
+    agent: str
+    kind: TaskKind
+    priority: int = 5
+    delay_ms: int = 0
+    deadline_ms: int = 0
+    max_attempts: int = 3
+    key: str = ""
+
+
+def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: Callable[[], str]) -> Handed:
+    """Plan a run: tasks of a sensible size over the files, and a summary task that waits for all of them.
+
+    Long prompts and lists of paths are written to the data folder first.
+    Raises InputError for an empty folder, too many files or too long a prompt.
+    """
+    from ezaigents.agents.local import encode_payload, plan_tasks, summary_payload
+
+    check_prompt(wish.prompt)
+    files: list[FoundFile] = []
+    for file in walk_inputs(workspace, wish.paths or ("",), home=home):
+        files.append(file)
+        if len(files) > MOST_FILES:
+            raise InputError("path", f"more than {MOST_FILES:,} files; name fewer folders")
+    if not files:
+        names = ", ".join(repr(path or ".") for path in wish.paths or ("",))
+        raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
+    run_id = make_id()
+    specs = []
+    for number, portion in enumerate(plan_tasks(files)):
+        spec = TaskSpec(
+            id=make_id(),
+            run=run_id,
+            agent=wish.agent,
+            place=place,
+            kind=wish.kind,
+            title=portion.title,
+            payload=encode_payload(home, run_id, number, portion.paths),
+            priority=wish.priority,
+            delay_ms=wish.delay_ms,
+            deadline_ms=wish.deadline_ms,
+            max_attempts=wish.max_attempts,
+            key=f"{wish.key}#{number}" if wish.key else "",
+        )
+        specs.append(spec)
+    summary = TaskSpec(
+        id=make_id(),
+        run=run_id,
+        agent=wish.agent,
+        place=place,
+        kind=wish.kind,
+        title="summary",
+        payload=summary_payload(),
+        priority=wish.priority,
+        parents=tuple(spec.id for spec in specs),
+        on_parent_failure=OnParentFailure.RUN,
+        key=f"{wish.key}#summary" if wish.key else "",
+    )
+    prompt_file = ""
+    if len(wish.prompt.encode("utf-8", "surrogateescape")) > PROMPT_INLINE_MAX_BYTES:
+        prompt_file = _write_prompt(home, run_id, wish.prompt)
+    run = Run(
+        id=run_id,
+        prompt="" if prompt_file else wish.prompt,
+        prompt_file=prompt_file,
+        agent=wish.agent,
+        kind=wish.kind,
+        workspace=os.fsencode(workspace).decode("utf-8", "backslashreplace"),
+        place=place,
+        summary_task=summary.id,
+    )
+    return Handed(run=run, specs=(*specs, summary))
+
+
+def check_prompt(prompt: str) -> None:
+    """Raise InputError for a prompt that is empty, too long or not text."""
+    if not prompt.strip():
+        raise InputError("prompt", "is empty; say what is to be done")
+    if "\0" in prompt:
+        raise InputError("prompt", "holds a NUL character")
+    try:
+        size = len(prompt.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InputError("prompt", "is not valid UTF-8") from None
+    if size > PROMPT_MAX_BYTES:
+        raise InputError(
+            "prompt",
+            f"is {size:,} bytes, limit {PROMPT_MAX_BYTES:,}; put the long part into a file of the workspace",
+        )
+
+
+def _write_prompt(home: Path, run_id: str, prompt: str) -> str:
+    name = f"runs/{run_id}/prompt.txt"
+    path = home / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(prompt)
+        file.flush()
+        os.fsync(file.fileno())
+    return name
+
+
+def other_ids(specs: Sequence[TaskSpec], known: dict[str, str]) -> tuple[TaskSpec, ...]:
+    """The specs under the ids by which the queue knows them (another one where a key was used before)."""
+    return tuple(msgspec.structs.replace(spec, id=known[spec.id]) for spec in specs)

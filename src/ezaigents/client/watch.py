@@ -1,0 +1,92 @@
+"""Following a run. Job: turn the event stream into progress until the last task has ended. Not its job: showing it.
+
+Events are hints and the stream is capped: after each one, and every few seconds, the run's own counts are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from ezaigents.engine import Connection
+from ezaigents.errors import EngineDown, TaskGone
+from ezaigents.queue import Queue
+from ezaigents.records import RunCounts, TaskState
+
+_BLOCK_MS = 2000
+"""An idle reader comes back this often to read the counts, so a lost hint costs this much."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Some tasks of a run reached a state. `at_ms` is the engine's time."""
+
+    run: str
+    state: TaskState
+    tasks: tuple[str, ...]
+    at_ms: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run stands. `news`: what happened since the last one; empty when nothing did for a while."""
+
+    counts: RunCounts
+    news: tuple[Event, ...] = ()
+
+
+async def events(reader: Connection, queue: Queue, *, since: str = "$") -> AsyncIterator[list[Event]]:
+    """Yield events as they come, and an empty list after each quiet while. Never ends; survives the engine's restart.
+
+    `reader` is a connection of its own, because it waits inside the engine. `since`: an id of the stream,
+    "$" = from now, "0" = all that is kept.
+    """
+    key = queue.keys.events()
+    if since == "$":
+        last = await reader.call("XREVRANGE", key, "+", "-", "COUNT", 1)
+        since = last[0][0].decode() if last else "0"
+    while True:
+        try:
+            reply = await reader.call("XREAD", "COUNT", 500, "BLOCK", _BLOCK_MS, "STREAMS", key, since)
+        except EngineDown:
+            await reader.wait_up(60)
+            continue
+        entries = _entries(reply, key)
+        if entries:
+            since = entries[-1][0].decode()
+        yield [_event(entry_id, fields) for entry_id, fields in entries]
+
+
+async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncIterator[Progress]:
+    """Yield the run's progress until nothing of it is open. Raises TaskGone when the run is not known."""
+    run = await queue.run(run_id)
+    if run is None:
+        raise TaskGone(run_id)
+    yield Progress(counts=run.counts)
+    if run.counts.open == 0:
+        return
+    async for batch in events(reader, queue, since=f"{run.accepted_ms - 1}-0"):
+        news = tuple(event for event in batch if event.run == run_id)
+        if batch and not news:
+            continue
+        run = await queue.run(run_id)
+        if run is None:
+            return
+        yield Progress(counts=run.counts, news=news)
+        if run.counts.open == 0:
+            return
+
+
+def _entries(reply: object, key: str) -> list[tuple[bytes, list[bytes]]]:
+    if isinstance(reply, dict):
+        return list(reply.get(key.encode(), []))
+    return []
+
+
+def _event(entry_id: bytes, fields: list[bytes]) -> Event:
+    pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Event(
+        run=pairs[b"r"].decode(),
+        state=TaskState(pairs[b"s"].decode()),
+        tasks=tuple(pairs[b"t"].decode().split()),
+        at_ms=int(entry_id.split(b"-")[0]),
+    )

@@ -1,0 +1,258 @@
+"""A host: one process, many agents. Job: put the parts in motion and stop them in order. Not its job: any part's work.
+
+Delivery, Sweeper --lane has work--> Claimer --claims--> run_attempt --outcome--> Settler --> queue
+                                        ^                    ^                       |
+                                        |                 Renewer                    |
+                                        +-------------- slot is free <---------------+
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ezaigents.agents import Agent, Declared
+from ezaigents.clock import Clock
+from ezaigents.engine import Connection
+from ezaigents.policy import RetryPolicy
+from ezaigents.queue import Held, Queue, load_scripts
+from ezaigents.records import Answer, Claim, HostCard
+from ezaigents.runtime.cache import Cache
+from ezaigents.runtime.claim import Claimer
+from ezaigents.runtime.delivery import Delivery
+from ezaigents.runtime.renew import Renewer
+from ezaigents.runtime.run import Attempt, RunContext, Stop, run_attempt
+from ezaigents.runtime.settle import Outcome, Settler
+from ezaigents.runtime.sweep import Sweeper
+from ezaigents.settings import Settings
+from ezaigents.team import Registry
+
+_log = logging.getLogger(__name__)
+_LEASE_MARGIN_S = 10.0
+"""A run is stopped this long before the end of its lease, so that it is gone when another host may begin."""
+
+
+class Host:
+    """Runs the declared agents. `await start()`, then `await run()` until `stop()`; all in one event loop.
+
+    `places`: workspace root by place id. The connection is open, and the host's name is locked, by the caller.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        queue: Queue,
+        registry: Registry,
+        delivery: Delivery,
+        cache: Cache,
+        agents: Mapping[str, Declared],
+        places: Mapping[str, Path],
+        card: HostCard,
+        clock: Clock,
+    ) -> None:
+        self.card = card
+        self._settings = settings
+        self._connection = connection
+        self._queue = queue
+        self._registry = registry
+        self._delivery = delivery
+        self._cache = cache
+        self._clock = clock
+        self._agents = agents
+        self._places = places
+        self._retry = RetryPolicy()
+        self._made: dict[str, Agent] = {}
+        self._running: dict[Held, Attempt] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._control = queue.keys.control(card.name)
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._guard: asyncio.TimerHandle | None = None
+        self._margin_s = min(_LEASE_MARGIN_S, settings.lease_s / 3)
+        self._settler = Settler(queue, self._settled)
+        self._renewer = Renewer(
+            connection.address,
+            queue.keys,
+            load_scripts()["renew"],
+            lease_s=settings.lease_s,
+            every_s=settings.renew_s,
+            on_renewed=self._renewed,
+        )
+        self._claimer = Claimer(
+            queue,
+            agents,
+            frozenset(places),
+            host=card.name,
+            boot=card.boot,
+            lease_s=settings.lease_s,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            on_took=self._took,
+        )
+        self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, alive=self._alive)
+
+    @property
+    def running(self) -> int:
+        """Tasks being worked on."""
+        return len(self._running)
+
+    async def start(self) -> None:
+        """Take back what a former self held, announce, listen. After this, tasks are picked up once `run` runs."""
+        taken_back = await self._sweeper.reap_former_self(self.card.name)
+        if taken_back:
+            _log.warning("%d tasks of a former host %s were taken back", taken_back, self.card.name)
+        await self._connection.listen(channel=self._control)
+        await self._delivery.start(self._claimer.notice, self._sweeper.look)
+        await self._registry.announce(self.card)
+
+    async def run(self) -> None:
+        """Work until `stop` was called and the running tasks have ended or were handed back."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self._claimer.run())
+            group.create_task(self._sweeper.run())
+            await self._stopping.wait()
+            await self._wind_down()
+
+    def stop(self) -> None:
+        """Claim nothing more; running tasks get `grace_s` seconds. A second call hands them back at once."""
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    def on_heard(self, channel: str, text: str) -> None:
+        """Something was published on a channel the shared connection listens to."""
+        if channel == self._control:
+            self._on_control(text)
+        else:
+            self._delivery.on_heard(channel)
+
+    def on_restored(self) -> None:
+        """The connection to the engine stands again after a break."""
+        self._sweeper.gap()
+
+    async def _wind_down(self) -> None:
+        self._claimer.stop()
+        self._sweeper.stop()
+        self._delivery.stop()
+        if self._running:
+            _log.info("stopping: %d tasks have up to %g s to end", len(self._running), self._settings.grace_s)
+            await self._wait_for_runs(self._settings.grace_s)
+        for attempt in list(self._running.values()):
+            attempt.interrupt(Stop.SHUTDOWN)
+        self._hurry.clear()
+        await self._wait_for_runs(self._settings.lease_s)
+        for agent in self._made.values():
+            await agent.close()
+        self._renewer.stop()
+        if self._guard is not None:
+            self._guard.cancel()
+        with contextlib.suppress(Exception):
+            await self._registry.leave(self.card.name)
+
+    async def _wait_for_runs(self, limit_s: float) -> None:
+        if not self._running:
+            return
+        self._idle.clear()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._hurry)]
+        await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    # -- claims in, outcomes out ---------------------------------------------------------------------------------
+
+    def _took(self, claims: list[Claim], sent_at: float) -> None:
+        assert self._group is not None
+        attempts = [Attempt(claim, sent_at + self._settings.lease_s) for claim in claims]
+        self._renewer.took([attempt.held for attempt in attempts])
+        for attempt in attempts:
+            self._running[attempt.held] = attempt
+            attempt.task = self._group.create_task(self._work(attempt))
+        if self._guard is None and attempts:
+            self._set_guard()
+
+    async def _work(self, attempt: Attempt) -> None:
+        claim = attempt.claim
+        context = RunContext(claim, self._queue, self._settings, self._places[claim.place], self._cache, self._clock)
+        outcome = await run_attempt(
+            attempt,
+            lambda: self._agent(claim.agent),
+            context,
+            retry=self._retry,
+            luck=random.random,
+        )
+        if outcome is None:
+            self._ended(attempt)
+        else:
+            self._settler.settle(outcome)
+
+    def _agent(self, name: str) -> Agent:
+        made = self._made.get(name)
+        if made is None:
+            factory = self._agents[name].factory
+            assert factory is not None
+            made = self._made[name] = factory(self._settings)
+        return made
+
+    def _settled(self, outcome: Outcome, answer: Answer | None) -> None:
+        if answer is not Answer.OK:
+            _log.warning("task %s: %s was not taken (%s)", outcome.held.id, outcome.verb, answer)
+        attempt = self._running.get(outcome.held)
+        if attempt is not None:
+            self._ended(attempt)
+
+    def _ended(self, attempt: Attempt) -> None:
+        del self._running[attempt.held]
+        self._renewer.dropped(attempt.held)
+        self._claimer.freed(attempt.agent_name)
+        if not self._running:
+            self._idle.set()
+
+    # -- keeping and losing claims -------------------------------------------------------------------------------
+
+    def _renewed(self, sent_at: float, held: list[Held], answers: list[bytes]) -> None:
+        for claim, answer in zip(held, answers, strict=True):
+            attempt = self._running.get(claim)
+            if attempt is None:
+                continue
+            if answer in (b"OK", b"CANCEL"):
+                attempt.lease_end = sent_at + self._settings.lease_s
+            if answer == b"CANCEL":
+                attempt.interrupt(Stop.CANCELLED)
+            elif answer != b"OK":
+                attempt.interrupt(Stop.LOST)
+
+    def _set_guard(self) -> None:
+        """One timer for all leases: stop each run whose lease, by our own clock, is about to end."""
+        self._guard = None
+        if not self._running:
+            return
+        now_s = time.monotonic()
+        first_end = now_s + self._settings.lease_s
+        for attempt in self._running.values():
+            if attempt.lease_end - self._margin_s <= now_s:
+                if attempt.stop is None:
+                    _log.warning("task %s: its claim could not be renewed in time; stopped", attempt.claim.id)
+                attempt.interrupt(Stop.LOST)
+            else:
+                first_end = min(first_end, attempt.lease_end)
+        delay_s = max(0.01, first_end - self._margin_s - now_s)
+        self._guard = asyncio.get_running_loop().call_later(delay_s, self._set_guard)
+
+    def _on_control(self, text: str) -> None:
+        word, *rest = text.split(" ")
+        if word == "stop":
+            self.stop()
+        elif word in ("cancel", "deadline") and len(rest) == 2 and rest[1].isdigit():
+            attempt = self._running.get(Held(rest[0], int(rest[1])))
+            if attempt is not None:
+                attempt.interrupt(Stop.CANCELLED if word == "cancel" else Stop.DEADLINE)
+
+    async def _alive(self) -> None:
+        await self._registry.still_here(self.card)
