@@ -6,7 +6,6 @@ It belongs to one user (mode 0700) and is never visible to an agent's tools.
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from ezaigents.errors import ConfigError
@@ -44,7 +43,7 @@ def home_id(home: Path) -> str:
 def _make_id(home: Path) -> str:
     """Write a new id, whole or not at all; where another process was first, its id counts."""
     made = home / f".id.{os.getpid()}"
-    made.write_text(secrets.token_hex(6) + "\n", encoding="ascii")
+    made.write_text(os.urandom(6).hex() + "\n", encoding="ascii")
     try:
         os.link(made, home / "id")
     except FileExistsError:

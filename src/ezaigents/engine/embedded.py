@@ -7,7 +7,6 @@ stopping, so nobody adopts an engine that another host is just stopping.
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from ezaigents.engine.blocking import BlockingConnection, EngineRefusal
 from ezaigents.engine.checks import Facts, check_fitness
 from ezaigents.engine.configuration import render_configuration
 from ezaigents.engine.handle import EngineHandle
-from ezaigents.engine.layout import CONFIGURATION, LOCK, PASSWORD
+from ezaigents.engine.layout import CONFIGURATION, LOCK, LOG, PASSWORD
 from ezaigents.engine.locks import Gate, is_held, living_hosts, open_lock, take_lock
 from ezaigents.engine.probe import ask_facts, embedded_address
 from ezaigents.engine.process import Spawned, engine_pid, explain_end, spawn_engine, stop_engine
@@ -73,9 +72,7 @@ class EmbeddedStarting:
                 if not take_lock(lock, 0):
                     self._spawned = None
                 elif self._spawns_left == 0:
-                    raise EngineDown(
-                        f"the engine of {self._home} ended at its start, again and again; see engine.log there"
-                    )
+                    raise EngineDown(f"the engine of {self._home} ended at its start, again and again; see {LOG} there")
                 else:
                     self._spawns_left -= 1
                     self._spawned = self._spawn(lock)
@@ -185,7 +182,7 @@ def _make_password(home: Path) -> str:
     """The password of this data folder, made once."""
     path = home / PASSWORD
     if not path.exists():
-        _write_private(path, secrets.token_hex(32) + "\n")
+        _write_private(path, os.urandom(32).hex() + "\n")
     return path.read_text(encoding="ascii").strip()
 
 

@@ -69,7 +69,7 @@ def spawn_engine(program: Path, home: Path, lock: int) -> Spawned:
         ]
         arguments = [program.name, str(home / CONFIGURATION)]
         # One malloc arena: the engine's work is on one thread, each further arena costs memory.
-        environment = {"LC_ALL": "C", "MALLOC_ARENA_MAX": "1", "TZ": os.environ.get("TZ", "")}
+        environment = {"LC_ALL": "C", "MALLOC_ARENA_MAX": "1", "TZ": "UTC"}
         pid = os.posix_spawn(
             program, arguments, environment, file_actions=actions, setsid=True, setsigmask=(),
             setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGPIPE),
