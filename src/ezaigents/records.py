@@ -37,7 +37,6 @@ class Answer(StrEnum):
     """What a transition of the queue answers."""
 
     OK = "OK"
-    DUPLICATE = "DUPLICATE"
     STALE = "STALE"
     GONE = "GONE"
     FULL = "FULL"
@@ -109,10 +108,11 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything the engine knows of a task: the decoded hash `t:<id>`.
 
-    `title`: what `ez tasks` shows in the path column. `payload`: dropped when the task ends. `fence`: number of
+    `title`: what `ez tasks` shows in the path column. `payload`: dropped when the task is done. `fence`: number of
     the newest claim, 0 before the first. `attempts`: attempts that ended in an error. `crashes`, `solo_crashes`:
     host deaths under this task, and those while it ran alone. `closed`: `fence:verb` of the last transition a
-    holder made, or `revive`. `open_parents`: parents not yet done. `report`, `patch`: file names beneath the data folder.
+    holder made, or `revive`. `open_parents`: parents not yet done. `report`, `patch`: file names beneath the data
+    folder.
     """
 
     id: str

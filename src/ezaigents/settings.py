@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -164,7 +165,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
+        end = f"(at line {len(text.splitlines())}, the last)"
+        raise ConfigError(f"{path}: is not TOML: {str(error).replace('(at end of document)', end)}") from error
     values: dict[str, Any] = {}
     for key, value in table.items():
         where = f"{path}, line {_line_of(text, key)}, key {key!r}"
@@ -177,8 +179,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
 
 def _line_of(text: str, key: str) -> int:
     for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip().lstrip("[").lstrip("\"'")
-        if stripped.startswith(key):
+        stripped = line.strip().lstrip("[").lstrip("\"' ")
+        if stripped.startswith(key) and not re.match(r"[\w-]", stripped[len(key) :]):
             return number
     return 1
 

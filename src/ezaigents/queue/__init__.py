@@ -3,7 +3,7 @@
 Source of the design: docs/architecture.md and docs/states.md; the transitions are in lua/, one file each.
 """
 
-from ezaigents.queue.history import append_history, drop_old_history, find_in_history
+from ezaigents.queue.history import append_history, drop_old_history, find_in_history, old_folders
 from ezaigents.queue.keys import Keys
 from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
 from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts
@@ -20,5 +20,6 @@ __all__ = [
     "drop_old_history",
     "find_in_history",
     "load_scripts",
+    "old_folders",
     "renew_args",
 ]

@@ -5,12 +5,16 @@ Written and fsynced before the engine forgets a task; a crash in between writes 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from ezaigents.codec import from_json, to_json
-from ezaigents.ids import id_wall_ms
+from ezaigents.ids import id_wall_ms, is_id
 from ezaigents.records import Task
 
 _DAY_MS = 86_400_000
@@ -28,12 +32,19 @@ def append_history(folder: Path, tasks: Iterable[Task]) -> None:
     if by_file:
         folder.mkdir(mode=0o700, exist_ok=True)
     for path, lines in by_file.items():
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(fd, b"".join(lines))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        with path.open("ab") as file:
+            # A crash may have torn the last line: what follows begins on a line of its own.
+            torn = file.tell() > 0 and not _ends_a_line(path)
+            file.write((b"\n" if torn else b"") + b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        path.chmod(0o600)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 def find_in_history(folder: Path, task_id: str) -> Task | None:
@@ -41,8 +52,9 @@ def find_in_history(folder: Path, task_id: str) -> Task | None:
     found = None
     for line in _lines(_file_of(folder, task_id)):
         if task_id.encode() in line:
-            task = from_json(line, Task)
-            found = task if task.id == task_id else found
+            with contextlib.suppress(msgspec.DecodeError):  # a line that a crash has torn
+                task = from_json(line, Task)
+                found = task if task.id == task_id else found
     return found
 
 
@@ -52,6 +64,15 @@ def drop_old_history(folder: Path, *, today_ms: int, days: int) -> None:
         for path in folder.glob("*.jsonl"):
             if path.stem.isdigit() and int(path.stem) < today_ms // _DAY_MS - days:
                 path.unlink(missing_ok=True)
+
+
+def old_folders(folder: Path, *, today_ms: int, days: int, most: int) -> list[Path]:
+    """At most `most` folders in `folder` that are named after an id made more than `days` days ago."""
+    if not folder.is_dir():
+        return []
+    limit_ms = (today_ms // _DAY_MS - days) * _DAY_MS
+    names = (path for path in folder.iterdir() if is_id(path.name) and id_wall_ms(path.name) < limit_ms)
+    return list(itertools.islice(names, most))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -99,9 +99,7 @@ class Queue:
             await self._submit_batch(ordered[start : start + SUBMIT_BATCH], run, max_open, known)
         return known
 
-    async def _submit_batch(
-        self, specs: Sequence[TaskSpec], run: Run, max_open: int, known: dict[str, str]
-    ) -> None:
+    async def _submit_batch(self, specs: Sequence[TaskSpec], run: Run, max_open: int, known: dict[str, str]) -> None:
         """Accept at most 100; `known` (submitted id -> accepted id) names parents, and gets these tasks' ids."""
         answer = Answer.RENAMED
         while answer is Answer.RENAMED:
@@ -249,6 +247,10 @@ class Queue:
 
     async def read(self, *args: Arg) -> Reply:
         """One plain command that changes nothing, repeated while the engine is away."""
+        return (await self.read_many([args]))[0]
+
+    async def put(self, *args: Arg) -> Reply:
+        """One plain command that may be repeated without harm, the same way (fsck --repair)."""
         return (await self.read_many([args]))[0]
 
     async def read_many(self, commands: Sequence[tuple[Arg, ...]]) -> list[Reply]:

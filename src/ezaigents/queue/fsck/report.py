@@ -1,4 +1,7 @@
-"""What a check found, as records. Job: the invariants' names and rules. Not its job: finding (check), printing (cli)."""
+"""What a check found, as records. Job: the invariants' names and rules.
+
+Not its job: finding (check), printing (cli).
+"""
 
 from __future__ import annotations
 
@@ -79,6 +82,16 @@ class Ledger:
         self._found[invariant] += 1
         if len(self._kept[invariant]) < FINDINGS_MOST:
             self._kept[invariant].append(Finding(what, text))
+
+    def has(self, invariant: str) -> bool:
+        """Say whether anything was found against it."""
+        return self._found[invariant] > 0
+
+    def take(self, other: Ledger) -> None:
+        """Add another ledger's findings."""
+        for name in INVARIANTS:
+            self._found[name] += other._found[name]
+            self._kept[name] = [*self._kept[name], *other._kept[name]][:FINDINGS_MOST]
 
     def report(self, *, tasks: int, moving: bool, unjudged: Iterable[str]) -> FsckReport:
         """Close the ledger."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ezaigents.codec import from_pack
+from ezaigents.ids import ID_LENGTH
 from ezaigents.policy import CrashPolicy
 from ezaigents.queue.fsck.names import Sort, sort_of
 from ezaigents.queue.fsck.report import Ledger, add_counts
@@ -45,17 +46,18 @@ class Survey:
 
     def add(self, audited: list[Any], ledger: Ledger) -> None:
         """Take in one answer of audit.lua."""
-        states, runs, lanes, sums, leased, findings = (part or {} for part in audited)
-        add_counts(self.states, states)
-        add_counts(self.lanes, lanes)
+        states, runs, lanes, sums, leased, findings = audited
+        add_counts(self.states, states or {})
+        add_counts(self.lanes, lanes or {})
         for name, top in self.top.items():
             self.top[name] = max(top, int(sums.pop(name)))
         add_counts(self.sums, sums)
-        for run, seen in runs.items():
+        for run, seen in (runs or {}).items():
             mine = self.runs.setdefault(run, {"lane": seen["lane"]})
             add_counts(mine, {name: count for name, count in seen.items() if name != "lane"})
+        leased = leased or []
         self.leased.update(zip(leased[::2], leased[1::2], strict=True))
-        for invariant, task_id, text in findings:
+        for invariant, task_id, text in findings or ():
             ledger.note(invariant, task_id, text)
 
 
@@ -99,12 +101,12 @@ def _sorted_out(
     others = []
     for key in keys:
         raw = key[prefix_length:]
-        if raw.startswith(b"t:") and raw.isascii():
+        if raw.startswith(b"t:") and len(raw) == 2 + ID_LENGTH:
             tasks[raw[2:]] = None
             continue
         name = raw.decode("utf-8", "backslashreplace")
         sort = sort_of(name)
-        if sort is None:
+        if sort is None or sort.name == "t:":
             ledger.note("names", name, "is a key that nothing here makes")
         else:
             others.append((name, sort))

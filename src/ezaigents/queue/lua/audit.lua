@@ -17,10 +17,7 @@ local function audit_place(id, h)
   local due = (h.state == 'ready' and tonumber(h.rank or 5) * RANK + tonumber(h.seq)) or (h.state == 'delayed' and tonumber(h.due)) or score
   if not score then say(END_INDEX[h.state] or h.state, id, 'is ' .. h.state .. ' and missing in the index ' .. index)
   elseif score ~= due then say(h.state, id, 'has the wrong place in the index ' .. index) end
-  if h.state == 'ready' then
-    count(lanes, h.lane)
-    if call('SISMEMBER', P .. 'waiting', h.lane) == 0 then say('waiting', id, 'is ready, and its lane ' .. h.lane .. ' is not among those with work') end
-  end
+  if h.state == 'ready' then count(lanes, h.lane) end
   local deadline = call('ZSCORE', P .. 'deadline', id)
   if deadline and OPEN[h.state] and h.deadline then
     n.deadline = n.deadline + 1

@@ -30,10 +30,11 @@ for i = 4, #ARGV, 2 do
   for j = 1, #popped, 2 do
     local id = popped[j]
     local h = read(id)
-    if h[8] == 'ready' and h[7] and tonumber(h[7]) <= now then
+    local whole = h[8] == 'ready' and h[1] -- else it stood here by mistake, and is only taken out
+    if whole and h[7] and tonumber(h[7]) <= now then
       call('ZREM', P .. 'deadline', id)
       end_task(id, h[1], 'ready', 'dead', call('HGET', P .. 't:' .. id, 'kids'), { 'error', 'deadline' })
-    elseif h[8] == 'ready' then
+    elseif whole then
       fence = fence + 1
       local f = string.format('%.0f', fence)
       call('HSET', P .. 't:' .. id, 'state', 'leased', 'owner', ARGV[2], 'fence', f)

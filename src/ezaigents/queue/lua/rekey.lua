@@ -14,7 +14,7 @@ for i = 1, #ARGV do
     elseif holder ~= name and call('HGET', P .. 't:' .. holder, 'key') == h[1] then
       call('HDEL', P .. 't:' .. name, 'key', 'body')
       change = 'key left to ' .. holder
-    elseif call('SET', P .. 'key:' .. h[1], name .. ':' .. (h[2] or ''), 'GET') ~= name .. ':' .. (h[2] or '') then change = '+key' end
+    elseif call('SET', P .. 'key:' .. h[1], name .. ':' .. (h[2] or ''), 'GET') ~= name .. ':' .. (h[2] or '') then change = '+key:' .. h[1] end
   elseif sort == 'key' then
     if call('HGET', P .. 't:' .. names(name), 'key') ~= name and call('DEL', P .. 'key:' .. name) == 1 then change = '-key:' .. name
     elseif call('PERSIST', P .. 'key:' .. name) == 1 then change = 'kept for ever' end
