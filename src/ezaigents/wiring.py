@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Self
@@ -106,7 +105,7 @@ class Fleet:
             name=settings.name,
             pid=os.getpid(),
             node=os.uname().nodename,
-            boot=secrets.token_hex(6),
+            boot=os.urandom(6).hex(),
             home=settings.home,
             places=(place,),
             agents=tuple(declared.card for declared in agents.values()),
@@ -129,7 +128,12 @@ class Fleet:
             return
         supervisor = Supervisor(self.settings, self.engine, self.host.on_restored)
         self._supervising = asyncio.ensure_future(supervisor.run())
-        self._leaving.callback(self._supervising.cancel)
+        self._leaving.push_async_callback(self._end_supervising, self._supervising)
+
+    @staticmethod
+    async def _end_supervising(supervising: asyncio.Task[None]) -> None:
+        supervising.cancel()
+        await asyncio.wait([supervising])
 
 
 def _make_delivery(settings: Settings, connection: Connection, keys: Keys) -> Delivery:

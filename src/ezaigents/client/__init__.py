@@ -5,7 +5,7 @@ Job: find the fleet of a data folder, hand in runs, follow them, steer tasks. No
 
 from ezaigents.client.client import Client
 from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status
-from ezaigents.client.submit import Handed
+from ezaigents.client.submit import Handed, Wish
 from ezaigents.client.watch import Progress
 
-__all__ = ["AgentRow", "Client", "EngineRow", "Handed", "HostRow", "Progress", "Status"]
+__all__ = ["AgentRow", "Client", "EngineRow", "Handed", "HostRow", "Progress", "Status", "Wish"]

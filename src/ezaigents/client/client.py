@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -13,7 +14,7 @@ from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status, agent_
 from ezaigents.client.submit import Handed, Wish, build_run, other_ids
 from ezaigents.client.watch import Event, Progress, events, watch_run
 from ezaigents.clock import SystemClock
-from ezaigents.engine import Connection, EngineHandle, find_living
+from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
 from ezaigents.errors import AgentUnavailable, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
@@ -72,20 +73,24 @@ class Client:
         return place_id(home_id(self.settings.home_path), self.settings.workspace)
 
     async def hosts(self) -> list[HostCard]:
-        """The hosts that live: those heard of, less those of this machine whose process is gone."""
+        """The hosts that live: those heard of, less those of this machine that no longer hold their name's lock."""
         seen = await self._registry.hosts()
-        return [row.card for row in seen if not _is_gone(row.card)]
+        here = await asyncio.to_thread(living_hosts, self.settings.home_path)
+        node = os.uname().nodename
+        return [row.card for row in seen if row.card.node != node or row.card.name in here]
 
     async def agents(self) -> list[AgentRow]:
-        """Every agent of every living host, by name; slots and busy add up over hosts."""
+        """Every agent of every living host, by name; slots add up over the hosts where it is ready."""
         busy = await self._busy()
         rows: dict[str, AgentRow] = {}
         for host in await self.hosts():
             for card in host.agents:
                 row = agent_row(card, busy.get(card.name, 0))
                 before = rows.get(card.name)
-                if before is not None and (card.state is AgentState.READY or before.state != "ready"):
+                if before is not None and (before.state == "ready") == (row.state == "ready"):
                     row = msgspec.structs.replace(row, slots=row.slots + before.slots)
+                elif before is not None and before.state == "ready":
+                    continue
                 rows[card.name] = row
         return sorted(rows.values(), key=lambda row: row.name)
 
@@ -168,7 +173,7 @@ class Client:
         return await self.queue.run(run_id)
 
     async def tasks_of(self, run_id: str) -> list[Task]:
-        """The tasks of a run, in order of submission, as far as the engine still knows them."""
+        """The tasks of a run, in order of submission; those purged before the run itself come from the history."""
         run = await self.queue.run(run_id)
         if run is None:
             return []
@@ -181,7 +186,12 @@ class Client:
         found: list[Task] = []
         for start in range(0, len(task_ids), _READ_BATCH):
             found += await self.queue.tasks(task_ids[start : start + _READ_BATCH])
-        return found
+        if len(found) == len(task_ids):
+            return found
+        by_id = {task.id: task for task in found}
+        purged = [task_id for task_id in task_ids if task_id not in by_id]
+        by_id |= await asyncio.to_thread(_in_history, self.settings.home_path / "history", purged)
+        return [by_id[task_id] for task_id in task_ids if task_id in by_id]
 
     async def all_tasks(self, *, states: Sequence[str] = (), most: int = 0) -> list[Task]:
         """Tasks the engine knows, newest first; `states` chooses, `most` limits (0 = all)."""
@@ -256,14 +266,6 @@ def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
         raise AgentUnavailable(name, named[0].reason)
 
 
-def _is_gone(card: HostCard) -> bool:
-    """True when the host ran on this machine and its process is not there."""
-    if card.node != os.uname().nodename:
-        return False
-    try:
-        os.kill(card.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+def _in_history(folder: Path, task_ids: Sequence[str]) -> dict[str, Task]:
+    found = ((task_id, find_in_history(folder, task_id)) for task_id in task_ids)
+    return {task_id: task for task_id, task in found if task is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
         names = ", ".join(repr(path or ".") for path in wish.paths or ("",))
         raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
     run_id = make_id()
+    # The same wish under the same key must become the same tasks, so its lists may not be named after the run.
+    lists = _name_by_content(wish.key, files) if wish.key else run_id
     specs = []
     for number, portion in enumerate(plan_tasks(files)):
         spec = TaskSpec(
@@ -65,7 +68,7 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
             place=place,
             kind=wish.kind,
             title=portion.title,
-            payload=encode_payload(home, run_id, number, portion.paths),
+            payload=encode_payload(home, lists, number, portion.paths),
             priority=wish.priority,
             delay_ms=wish.delay_ms,
             deadline_ms=wish.deadline_ms,
@@ -100,6 +103,11 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
         summary_task=summary.id,
     )
     return Handed(run=run, specs=(*specs, summary))
+
+
+def _name_by_content(key: str, files: Sequence[FoundFile]) -> str:
+    text = "\0".join([key, *(file.path for file in files)])
+    return "key-" + hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
 
 def check_prompt(prompt: str) -> None:

@@ -5,6 +5,7 @@ Events are hints and the stream is capped: after each one, and every few seconds
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -16,6 +17,7 @@ from ezaigents.records import RunCounts, TaskState
 
 _BLOCK_MS = 2000
 """An idle reader comes back this often to read the counts, so a lost hint costs this much."""
+_PAUSE_S = 0.05
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ async def events(reader: Connection, queue: Queue, *, since: str = "$") -> Async
         try:
             reply = await reader.call("XREAD", "COUNT", 500, "BLOCK", _BLOCK_MS, "STREAMS", key, since)
         except EngineDown:
+            await asyncio.sleep(_PAUSE_S)  # an engine that still loads is connected and refuses
             await reader.wait_up(60)
             continue
         entries = _entries(reply, key)
@@ -64,10 +67,13 @@ async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncItera
     yield Progress(counts=run.counts)
     if run.counts.open == 0:
         return
+    loop = asyncio.get_running_loop()
+    looked_s = loop.time()
     async for batch in events(reader, queue, since=f"{run.accepted_ms - 1}-0"):
         news = tuple(event for event in batch if event.run == run_id)
-        if batch and not news:
+        if batch and not news and loop.time() < looked_s + _BLOCK_MS / 1000:
             continue
+        looked_s = loop.time()
         run = await queue.run(run_id)
         if run is None:
             return

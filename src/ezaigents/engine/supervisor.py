@@ -11,19 +11,18 @@ import logging
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 
 from ezaigents.engine.embedded import EmbeddedStarting
 from ezaigents.engine.handle import EngineHandle
 from ezaigents.engine.process import engine_pid, last_words
-from ezaigents.errors import EngineDown, EngineFull, EzError
+from ezaigents.errors import EzError
 from ezaigents.settings import Settings
 
-_RESTARTS_PER_MINUTE = 6
 _PAUSE_FIRST_S = 0.1
-_PAUSE_FULL_S = 5.0
-"""Between attempts while the disk is full: it may be freed at any time, so these never end."""
+_PAUSE_MOST_S = 5.0
+"""Between attempts, however often it died: whatever is wrong may be mended at any time, so these never end."""
+_WELL_AFTER_S = 60.0
 
 _log = logging.getLogger("ezaigents.engine")
 
@@ -36,17 +35,15 @@ class Supervisor:
         settings: Settings,
         handle: EngineHandle,
         on_restart: Callable[[], None] | None = None,
-        *,
-        restarts_per_minute: int = _RESTARTS_PER_MINUTE,
     ) -> None:
         self._settings = settings
         self._handle = handle
         self._on_restart = on_restart or (lambda: None)
-        self._limit = restarts_per_minute
-        self._attempts: deque[float] = deque()
+        self._attempts = 0
+        self._last_attempt_s = 0.0
 
     async def run(self) -> None:
-        """Watch until cancelled or until `leave`. Raises EngineDown when the engine dies again and again."""
+        """Watch until cancelled or until `leave`; it never gives up, because accepted tasks wait for the engine."""
         while self._handle.wanted():
             await self._death()
             if self._handle.wanted():
@@ -66,14 +63,10 @@ class Supervisor:
                 return
             try:
                 fresh = await asyncio.to_thread(self._start)
-            except EngineFull as error:
-                _log.error("%s", error)
-                self._attempts.clear()
-                await asyncio.sleep(_PAUSE_FULL_S)
-            except EzError as error:
+            except (EzError, OSError) as error:
                 if not self._handle.wanted():
                     return
-                _log.error("%s", error)
+                _log.error("the engine could not be started, which is tried again: %s", error)
             else:
                 self._handle.pid, self._handle.adopted = fresh.pid, fresh.adopted
                 _log.warning(
@@ -88,18 +81,20 @@ class Supervisor:
         return EmbeddedStarting(self._settings, wanted=self._handle.wanted).ready()
 
     async def _pause(self) -> None:
-        """Wait the longer the more often it died within the last minute; the first time not at all."""
-        now_s = time.monotonic()
-        while self._attempts and now_s - self._attempts[0] > 60:
-            self._attempts.popleft()
-        if len(self._attempts) >= self._limit:
-            raise EngineDown(
-                f"the engine of {self._settings.home} died {self._limit} times within a minute and is "
-                f"left alone; its last words: {last_words(self._settings.home_path)[-300:].strip() or 'none'}"
-            )
+        """Wait the longer the more often it died of late; the first time not at all."""
+        if time.monotonic() > self._last_attempt_s + _WELL_AFTER_S:
+            self._attempts = 0
         if self._attempts:
-            await asyncio.sleep(_PAUSE_FIRST_S * 2 ** (len(self._attempts) - 1))
-        self._attempts.append(now_s)
+            pause_s = min(_PAUSE_MOST_S, _PAUSE_FIRST_S * 2 ** min(self._attempts - 1, 10))
+            if pause_s == _PAUSE_MOST_S:
+                _log.error(
+                    "the engine of %s dies again and again; its last words: %s",
+                    self._settings.home,
+                    last_words(self._settings.home_path)[-300:].strip() or "none",
+                )
+            await asyncio.sleep(pause_s)
+        self._attempts += 1
+        self._last_attempt_s = time.monotonic()
 
 
 async def _end_of_process(pid: int) -> None:

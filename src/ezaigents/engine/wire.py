@@ -136,7 +136,7 @@ class Connection:
     @property
     def connected(self) -> bool:
         """True while calls can be sent."""
-        return self._up.is_set()
+        return self._up.is_set() and not self._closed
 
     async def open(self) -> None:
         """Connect and log in. Raises EngineDown, or EngineRefusal when the login is refused."""
@@ -152,6 +152,7 @@ class Connection:
             self._deadline.cancel()
         if self._session is not None:
             self._session.drop("this connection was closed")
+        self._up.set()  # so that nobody waits for what will not come
 
     def send(self, *args: Arg) -> asyncio.Future[Reply]:
         """Send one command now; the future gets its reply. Raises EngineDown at once while not connected."""
@@ -165,12 +166,14 @@ class Connection:
         return await self.send(*args)
 
     async def wait_up(self, timeout_s: float) -> None:
-        """Wait until connected. Raises EngineDown after `timeout_s`."""
+        """Wait until connected. Raises EngineDown after `timeout_s`, or when the connection is closed for good."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._up.wait()
         except TimeoutError:
             raise EngineDown(f"no engine answers at {self.address} for {timeout_s:g} s: {self._why_down}") from None
+        if self._closed:
+            raise EngineDown(f"the connection to {self.address} was closed")
 
     async def listen(self, *, channel: str = "", pattern: str = "") -> None:
         """Receive what is published on one channel, or on those that match; stands again after a reconnection.

@@ -45,12 +45,14 @@ def _page_bytes() -> int:
 _PAGE_BYTES = _page_bytes()
 
 
-def admitted_tasks(*, rss: int, limit: int, task_bytes: int, running: int) -> int:
-    """How many more tasks of `task_bytes` each fit under `limit`; one is always let in when nothing runs.
+def admitted_tasks(*, rss: int, idle_rss: int, budgeted: int, limit: int, task_bytes: int, running: int) -> int:
+    """How many more tasks of `task_bytes` each fit under `limit` (all in bytes); one always fits when nothing runs.
 
-    `rss` counts what the running ones have touched already, so only the new ones' budget is set against it.
+    `rss`: measured now. `idle_rss`: measured when last nothing ran. `budgeted`: what the running tasks may take in
+    all; those that have just begun have not touched it yet, so the larger of the two views counts.
     """
-    room = max(0, (limit - rss) // max(1, task_bytes))
+    used = max(rss, idle_rss + budgeted)
+    room = max(0, (limit - used) // max(1, task_bytes))
     return max(room, 1 if running == 0 else 0)
 
 
@@ -72,9 +74,11 @@ def plan_claims(
         return [(suspects[0], 1)] if running == 0 else []
     plan = []
     left = min(room, CLAIM_MOST)
+    slots = dict(free)  # an agent's lanes (one per place) share its slots
     for lane in lanes:
-        count = min(free.get(lane.agent, 0), left)
+        count = min(slots.get(lane.agent, 0), left)
         if count > 0:
             plan.append((lane, count))
+            slots[lane.agent] -= count
             left -= count
     return plan

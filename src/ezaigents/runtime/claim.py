@@ -6,15 +6,18 @@ Not its job: finding work that no hint told of (sweep.py), doing it (run.py).
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
 from ezaigents.agents import Declared
 from ezaigents.queue import Queue
-from ezaigents.records import Claim
+from ezaigents.records import Claim, lane_of
 from ezaigents.runtime.admission import Lane, admitted_tasks, plan_claims, rss_bytes
 
-_MEMORY_RETRY_S = 1.0
+_log = logging.getLogger(__name__)
+_LOOK_AGAIN_S = 1.0
+"""After this long memory is measured again, or a claim that the engine refused is tried again."""
 Took = Callable[[list[Claim], float], None]
 
 
@@ -47,9 +50,11 @@ class Claimer:
         self._hungry: dict[str, Lane] = {}
         self._busy: dict[str, int] = {}
         self._running = 0
+        self._idle_rss = 0
         self._alone = False
         self._claims_made = 0
         self._wake = asyncio.Event()
+        self._again: asyncio.TimerHandle | None = None
         self._stopped = False
 
     @property
@@ -81,9 +86,11 @@ class Claimer:
             self._wake.set()
 
     def stop(self) -> None:
-        """Claim nothing more."""
+        """Claim nothing more; a claim under way is still answered through `on_took`."""
         self._stopped = True
         self._wake.set()
+        if self._again is not None:
+            self._again.cancel()
 
     async def run(self) -> None:
         """Claim whenever there is both work and room, until stopped."""
@@ -91,22 +98,38 @@ class Claimer:
             await self._wake.wait()
             self._wake.clear()
             while not self._stopped and (plan := self._plan()):
-                await self._claim(plan)
+                try:
+                    await self._claim(plan)
+                except Exception as error:  # noqa: BLE001 - one damaged record must not end the other agents' work
+                    _log.error("no task could be claimed: %s", error)
+                    self._hungry.update({lane.name: lane for lane, _ in plan})
+                    self._look_again()
+                    break
 
     def _plan(self) -> list[tuple[Lane, int]]:
         if not self._hungry or self._alone:
             return []
         agents = {lane.agent for lane in self._hungry.values()}
         free = {name: self._agents[name].card.slots - self._busy.get(name, 0) for name in agents}
+        rss = rss_bytes()
+        if self._running == 0:
+            self._idle_rss = rss
         room = admitted_tasks(
-            rss=rss_bytes(),
+            rss=rss,
+            idle_rss=self._idle_rss,
+            budgeted=sum(count * self._agents[name].card.task_bytes for name, count in self._busy.items()),
             limit=self._memory_limit_bytes,
             task_bytes=max(self._agents[name].card.task_bytes for name in agents),
             running=self._running,
         )
         if room == 0:
-            asyncio.get_running_loop().call_later(_MEMORY_RETRY_S, self._wake.set)
+            self._look_again()
         return plan_claims(self._hungry.values(), free, running=self._running, room=room)
+
+    def _look_again(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._wake.set)
 
     async def _claim(self, plan: list[tuple[Lane, int]]) -> None:
         self._claims_made += 1
@@ -120,16 +143,11 @@ class Claimer:
         )
         got: dict[str, int] = {}
         for claim in claims:
-            got[claim.agent] = got.get(claim.agent, 0) + 1
-        for agent, count in got.items():
-            self._busy[agent] = self._busy.get(agent, 0) + count
+            self._busy[claim.agent] = self._busy.get(claim.agent, 0) + 1
+            lane_name = lane_of(claim.agent, claim.place)
+            got[lane_name] = got.get(lane_name, 0) + 1
         self._running += len(claims)
         self._alone = bool(claims) and plan[0][0].quarantine
-        if len(claims) == sum(count for _, count in plan):
-            self._hungry.update({lane.name: lane for lane, _ in plan if lane.name not in self._hungry})
-        elif len(plan) > 1:
-            asked: dict[str, int] = {}
-            for lane, count in plan:
-                asked[lane.agent] = asked.get(lane.agent, 0) + count
-            self._hungry.update({lane.name: lane for lane, _ in plan if got.get(lane.agent, 0) >= asked[lane.agent]})
+        # A lane that gave all that was asked for may have more; it goes behind the others.
+        self._hungry.update({lane.name: lane for lane, count in plan if got.get(lane.name.rstrip("!"), 0) >= count})
         self._on_took(claims, sent_at)

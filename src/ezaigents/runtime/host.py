@@ -33,6 +33,8 @@ from ezaigents.settings import Settings
 from ezaigents.team import Registry
 
 _log = logging.getLogger(__name__)
+_CLOSE_S = 10.0
+_LAST_STEP_S = 1.0
 _LEASE_MARGIN_S = 10.0
 """A run is stopped this long before the end of its lease, so that it is gone when another host may begin."""
 
@@ -115,10 +117,14 @@ class Host:
         """Work until `stop` was called and the running tasks have ended or were handed back."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._claimer.run())
-            group.create_task(self._sweeper.run())
+            claiming = group.create_task(self._claimer.run())
+            sweeping = group.create_task(self._sweeper.run())
             await self._stopping.wait()
-            await self._wind_down()
+            await self._wind_down(claiming)
+            # Both end by themselves, unless they wait for an engine that is away.
+            await asyncio.wait([claiming, sweeping], timeout=_LAST_STEP_S)
+            claiming.cancel()
+            sweeping.cancel()
 
     def stop(self) -> None:
         """Claim nothing more; running tasks get `grace_s` seconds. A second call hands them back at once."""
@@ -137,45 +143,63 @@ class Host:
         """The connection to the engine stands again after a break."""
         self._sweeper.gap()
 
-    async def _wind_down(self) -> None:
+    async def _wind_down(self, claiming: asyncio.Task[None]) -> None:
         self._claimer.stop()
         self._sweeper.stop()
         self._delivery.stop()
         if self._running:
             _log.info("stopping: %d tasks have up to %g s to end", len(self._running), self._settings.grace_s)
-            await self._wait_for_runs(self._settings.grace_s)
+        await self._wait_for_work(claiming, self._settings.grace_s)
         for attempt in list(self._running.values()):
             attempt.interrupt(Stop.SHUTDOWN)
         self._hurry.clear()
-        await self._wait_for_runs(self._settings.lease_s)
-        for agent in self._made.values():
-            await agent.close()
+        await self._wait_for_work(claiming, self._settings.lease_s)
+        for attempt in self._running.values():
+            _log.error("task %s has not ended or could not be handed back; left to its lease", attempt.claim.id)
+        for name, agent in self._made.items():
+            await _close(name, agent)
         self._renewer.stop()
         if self._guard is not None:
             self._guard.cancel()
         with contextlib.suppress(Exception):
-            await self._registry.leave(self.card.name)
+            async with asyncio.timeout(_LAST_STEP_S):
+                await self._registry.leave(self.card.name)
 
-    async def _wait_for_runs(self, limit_s: float) -> None:
-        if not self._running:
-            return
-        self._idle.clear()
-        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, self._hurry)]
+    async def _wait_for_work(self, claiming: asyncio.Task[None], limit_s: float) -> None:
+        """Until no claim is under way and no task runs; a hurry, or the limit, ends it sooner."""
+        waits = [asyncio.ensure_future(self._work_is_over(claiming)), asyncio.ensure_future(self._hurry.wait())]
         await asyncio.wait(waits, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+    async def _work_is_over(self, claiming: asyncio.Task[None]) -> None:
+        await asyncio.wait([claiming])
+        while self._running:
+            self._idle.clear()
+            await self._idle.wait()
 
     # -- claims in, outcomes out ---------------------------------------------------------------------------------
 
     def _took(self, claims: list[Claim], sent_at: float) -> None:
         assert self._group is not None
         attempts = [Attempt(claim, sent_at + self._settings.lease_s) for claim in claims]
+        self._stop_former(claims)
         self._renewer.took([attempt.held for attempt in attempts])
         for attempt in attempts:
             self._running[attempt.held] = attempt
+            if self._stopping.is_set():
+                attempt.interrupt(Stop.SHUTDOWN)  # the answer to a claim that was under way when we stopped
             attempt.task = self._group.create_task(self._work(attempt))
         if self._guard is None and attempts:
             self._set_guard()
+
+    def _stop_former(self, claims: list[Claim]) -> None:
+        """A task that comes to us again while we work on it was taken from us: only the new attempt counts."""
+        for claim in claims:
+            fence = self._renewer.held.get(claim.id)
+            former = None if fence is None else self._running.get(Held(claim.id, fence))
+            if former is not None:
+                former.interrupt(Stop.LOST)
 
     async def _work(self, attempt: Attempt) -> None:
         claim = attempt.claim
@@ -239,7 +263,7 @@ class Host:
             if attempt.lease_end - self._margin_s <= now_s:
                 if attempt.stop is None:
                     _log.warning("task %s: its claim could not be renewed in time; stopped", attempt.claim.id)
-                attempt.interrupt(Stop.LOST)
+                attempt.interrupt(Stop.LAPSED)
             else:
                 first_end = min(first_end, attempt.lease_end)
         delay_s = max(0.01, first_end - self._margin_s - now_s)
@@ -256,3 +280,11 @@ class Host:
 
     async def _alive(self) -> None:
         await self._registry.still_here(self.card)
+
+
+async def _close(name: str, agent: Agent) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await agent.close()
+    except Exception:  # noqa: BLE001 - the others are to be closed too
+        _log.exception("agent %s could not be closed", name)

@@ -1,7 +1,7 @@
 """Keeping claims. Job: a thread with a connection of its own renews all claims of the host in one call.
 
 It renews only while the event loop moves: a host that hangs must lose its claims. It also logs where the loop hangs.
-It sleeps while nothing runs, and tasks shorter than one beat never wake it.
+It sleeps while nothing runs, and sends nothing for tasks shorter than one beat.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import traceback
 from collections.abc import Callable
 
 from ezaigents.engine import Address, BlockingConnection
-from ezaigents.errors import EzError
 from ezaigents.queue import Held, Keys, Script, call_script_blocking, renew_args
 
 _log = logging.getLogger(__name__)
 Renewed = Callable[[float, list[Held], list[bytes]], None]
 _LAG_S = 2.0
-"""A loop that has not moved for this long is reported, with its stack."""
+"""A loop that has not moved for this long (with short leases: a third of one) is reported, with its stack."""
 
 
 class Renewer:
@@ -48,6 +47,7 @@ class Renewer:
         self._lease_s = lease_s
         self._every_s = every_s
         self._stall_s = lease_s * 2 / 3
+        self._lag_s = min(_LAG_S, lease_s / 3)
         self._beat_s = min(1.0, every_s / 2)
         self._on_renewed = on_renewed
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,6 +68,7 @@ class Renewer:
             self._loop_thread = threading.get_ident()
             self._beat = self._loop.call_later(self._beat_s, self._on_beat)
             self._beat_at = time.monotonic()
+            self._wake_thread()
 
     def dropped(self, claim: Held) -> None:
         """A claim ended; one that was taken again since is kept."""
@@ -91,25 +92,33 @@ class Renewer:
         if not self.held:
             self._busy.clear()
             return
+        assert self._loop is not None
+        self._beat = self._loop.call_later(self._beat_s, self._on_beat)
+
+    def _wake_thread(self) -> None:
+        """Before the work begins: its very first step may be the one that blocks the loop."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._renew_for_ever, name="renew", daemon=True)
             self._thread.start()
         self._busy.set()
-        assert self._loop is not None
-        self._beat = self._loop.call_later(self._beat_s, self._on_beat)
 
     def _renew_for_ever(self) -> None:
-        next_renewal = time.monotonic()
+        next_renewal = time.monotonic() + self._beat_s
         reported = False
         while not self._stopping.is_set():
-            self._busy.wait()
+            if not self._busy.is_set():
+                self._busy.wait()
+                next_renewal = max(next_renewal, time.monotonic() + self._beat_s)
             stalled_s = time.monotonic() - self._beat_at
-            if stalled_s > _LAG_S and not reported:
+            if stalled_s > self._lag_s and not reported:
                 self._report_stall(stalled_s)
-            reported = stalled_s > _LAG_S
-            if time.monotonic() >= next_renewal and stalled_s < self._stall_s:
-                next_renewal = time.monotonic() + (self._every_s if self._renew_once() else self._beat_s)
-            self._stopping.wait(max(0.005, min(self._beat_s, next_renewal - time.monotonic())))
+            reported = stalled_s > self._lag_s
+            pause_s = self._beat_s
+            if stalled_s < self._stall_s:
+                if time.monotonic() >= next_renewal:
+                    next_renewal = time.monotonic() + (self._every_s if self._renew_once() else self._beat_s)
+                pause_s = max(0.001, min(self._beat_s, next_renewal - time.monotonic()))
+            self._stopping.wait(pause_s)
         if self._connection is not None:
             self._connection.close()
 
@@ -124,7 +133,7 @@ class Renewer:
                 self._connection = BlockingConnection(self._address, timeout_s=timeout_s, client_name="ez-renew")
             args = renew_args(round(self._lease_s * 1000), held)
             answers = call_script_blocking(self._connection, self._script, self._keys.counters(), args)
-        except EzError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, without this thread every claim is lost
             _log.warning("claims were not renewed: %s", error)
             if self._connection is not None:
                 self._connection.close()

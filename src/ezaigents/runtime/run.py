@@ -25,11 +25,16 @@ _log = logging.getLogger(__name__)
 
 
 class Stop(StrEnum):
-    """Why a running attempt is stopped from outside."""
+    """Why a running attempt is stopped from outside.
+
+    `lost`: the engine said that the claim is not ours any more. `lapsed`: it could not be renewed in time, and may
+    still be ours: it is handed back, so that an engine that was away does not count as a crash.
+    """
 
     CANCELLED = "cancelled"
     DEADLINE = "deadline"
     LOST = "lost"
+    LAPSED = "lapsed"
     SHUTDOWN = "shutdown"
 
 
@@ -113,7 +118,10 @@ async def run_attempt(
     try:
         result = await _within_deadline(agent().run(claim, context), context.time_left_s())
     except asyncio.CancelledError:
-        return _outcome_of_stop(attempt)
+        if attempt.stop is not None or _is_being_cancelled():
+            return _outcome_of_stop(attempt)
+        error = "the agent ended its work by a cancellation of its own"
+        return Outcome(held, "retry", error=error, delay_ms=_delay_ms(retry, claim, luck))
     except _DeadlinePassed:
         return Outcome(held, "fail", error="deadline")
     except TaskFailed as failure:
@@ -121,7 +129,9 @@ async def run_attempt(
         if not failure.retryable:
             return Outcome(held, "fail", error=error)
         return Outcome(held, "retry", error=error, delay_ms=_delay_ms(retry, claim, luck))
-    except Exception as error:  # noqa: BLE001 - an agent may break in any way; its neighbours must not notice
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an agent may break in any way; its neighbours must not notice
         _log.exception("task %s: agent %s broke", claim.id, claim.agent)
         text = clip_bytes(f"{type(error).__name__}: {error}", SUMMARY_MAX_BYTES)
         if isinstance(error, EzError) and not error.retryable:
@@ -145,6 +155,11 @@ async def _within_deadline(work: Awaitable[Result], left_s: float | None) -> Res
         if limit.expired():
             raise _DeadlinePassed from None
         raise
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _delay_ms(retry: RetryPolicy, claim: Claim, luck: Callable[[], float]) -> int:

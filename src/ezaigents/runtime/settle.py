@@ -6,6 +6,7 @@ While the engine is away outcomes wait here; their number is bounded by the slot
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 from ezaigents.queue import Held, Queue
 from ezaigents.records import Answer, Result
 
+_log = logging.getLogger(__name__)
 _BATCH = 256
 
 
@@ -45,13 +47,6 @@ class Settler:
             asyncio.get_running_loop().call_soon(self._send_all)
         self._gathered.setdefault(outcome.verb, []).append(outcome)
 
-    async def close(self) -> None:
-        """Wait until every outcome taken has been answered."""
-        while self._gathered or self._sending:
-            await asyncio.sleep(0)
-            if self._sending:
-                await asyncio.wait(self._sending)
-
     def _send_all(self) -> None:
         gathered, self._gathered = self._gathered, {}
         for verb, outcomes in gathered.items():
@@ -64,10 +59,8 @@ class Settler:
         answers: list[Answer] | list[None]
         try:
             answers = await self._call(verb, outcomes)
-        except Exception:
-            import logging
-
-            logging.getLogger(__name__).exception("%d outcomes (%s) could not be handed back", len(outcomes), verb)
+        except Exception as error:  # noqa: BLE001 - their slots are to be freed whatever happened
+            _log.error("%d outcomes (%s) could not be handed back: %s", len(outcomes), verb, error)
             answers = [None] * len(outcomes)
         for outcome, answer in zip(outcomes, answers, strict=True):
             self._on_settled(outcome, answer)

@@ -11,8 +11,8 @@ import pytest
 from tests.integration.engine.conftest import HostProcess, call, kill_engine
 
 from ezaigents.engine import EngineHandle, Supervisor, begin
+from ezaigents.engine.layout import CONFIGURATION
 from ezaigents.engine.process import engine_pid
-from ezaigents.errors import EngineDown
 from ezaigents.settings import Settings
 
 
@@ -89,23 +89,36 @@ def test_two_watch_one_restarts(settings: Settings) -> None:
     asyncio.run(story())
 
 
-def test_it_gives_up(settings: Settings) -> None:
-    """An engine that dies again and again is left alone, with an error that says so."""
+def test_it_never_gives_up(settings: Settings) -> None:
+    """However often the engine dies, it is started again: accepted tasks wait for it."""
 
     async def story() -> None:
         handle = begin(settings).ready()
-        restarts: asyncio.Queue[int | None] = asyncio.Queue()
-        supervisor = Supervisor(settings, handle, lambda: restarts.put_nowait(1), restarts_per_minute=2)
-        running = asyncio.ensure_future(supervisor.run())
-        for _ in range(2):
+        async with supervised(settings, handle) as restarts:
+            for _ in range(5):
+                await _kill_and_wait(settings, restarts)
+        handle.leave()
+
+    asyncio.run(story())
+
+
+def test_a_start_that_fails_is_tried_again(settings: Settings) -> None:
+    """An engine that cannot be started now is started when it can be."""
+
+    async def story() -> None:
+        handle = begin(settings).ready()
+        configuration = settings.home_path / CONFIGURATION
+        async with supervised(settings, handle) as restarts:
+            blocked = configuration.with_name(f".{CONFIGURATION}.new")
+            blocked.mkdir()
             await asyncio.to_thread(kill_engine, settings)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await restarts.get()
+            blocked.rmdir()
             async with asyncio.timeout(20):
                 await restarts.get()
-        await asyncio.to_thread(kill_engine, settings)
-        async with asyncio.timeout(20):
-            with pytest.raises(EngineDown, match="died 2 times within a minute"):
-                await running
-        assert engine_pid(settings.home_path) is None
+        handle.leave()
 
     asyncio.run(story())
 
