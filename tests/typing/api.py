@@ -153,4 +153,5 @@ def errors(error: EzError) -> None:
     if isinstance(error, QueueFull):
         assert_type(error.limit, int)
 
+
 misspelt = ezaigents.Nothing  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""The commands of `ez`, one file each; `cli.app` loads the one that is asked for."""

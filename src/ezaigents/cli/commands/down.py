@@ -1,0 +1,77 @@
+"""`ez down`: stop the fleet of this data folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ezaigents.settings import Settings
+
+_SAY_EVERY_S = 3.0
+
+
+@click.command("down")
+def command() -> int:
+    """Stop the fleet of this data folder.
+
+    Running tasks get the grace of the settings (30 s) to end; the others are kept for the next `ez up`.
+    """
+    from ezaigents.cli.fleet import settings_here
+    from ezaigents.cli.talk import say
+    from ezaigents.engine import find_orphan, stop_orphan
+
+    settings = settings_here()
+    hosts = _hosts_here(settings)
+    for pid in hosts.values():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    left = _wait(settings, hosts)
+    for name, pid in hosts.items():
+        if name not in left:
+            say(f"host {name} (process {pid}) has stopped")
+    for name, pid in left.items():
+        say(f"ez: host {name} (process {pid}) is still stopping; `kill -9 {pid}` ends it, and nothing is lost")
+    if left:
+        return 1
+    orphan = find_orphan(settings)
+    if orphan:
+        stop_orphan(settings)
+        say(f"the engine (process {orphan}), which had no host, has stopped")
+    if not hosts and not orphan:
+        say(f"nothing runs on {settings.home}")
+    return 0
+
+
+def _hosts_here(settings: Settings) -> dict[str, int]:
+    """The living hosts that are processes of this machine: a number in a lock file is not yet proof of that."""
+    from ezaigents.cli.processes import holds_open
+    from ezaigents.cli.talk import say
+    from ezaigents.engine import living_hosts
+
+    found = {}
+    for name, pid in living_hosts(settings.home_path).items():
+        if pid and holds_open(pid, settings.home_path / "hosts" / f"{name}.lock"):
+            found[name] = pid
+        else:
+            say(f"ez: host {name} lives, and not as a process of this machine that we may end; stop it where it runs")
+    return found
+
+
+def _wait(settings: Settings, hosts: dict[str, int]) -> dict[str, int]:
+    """Wait until the hosts have ended; returns those that have not."""
+    from ezaigents.cli.processes import wait_for_ends
+    from ezaigents.cli.talk import say
+
+    until = time.monotonic() + settings.grace_s + settings.lease_s + 10
+    left = set(hosts.values())
+    while left and time.monotonic() < until:
+        left = wait_for_ends(left, min(_SAY_EVERY_S, max(0.0, until - time.monotonic())))
+        if left:
+            say(f"waiting for running tasks to end ({until - time.monotonic():.0f} s at most) ...")
+    return {name: pid for name, pid in hosts.items() if pid in left}

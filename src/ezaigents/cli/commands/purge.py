@@ -1,0 +1,69 @@
+"""`ez purge`: forget ended tasks now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ezaigents.client import Client
+    from ezaigents.records import Task
+
+_BATCH = 500
+
+
+@click.command("purge")
+@click.option("--dead", is_flag=True, help="Dead tasks too; they cannot be retried any more.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(dead: bool, yes: bool) -> int:
+    """Forget ended tasks now, instead of after an hour.
+
+    Only tasks of runs that have ended are taken. Their records go to the history in the data folder first, where
+    `ez show` finds them; reports stay where they are.
+    """
+    from ezaigents.cli.fleet import ask_fleet
+    from ezaigents.cli.talk import say
+
+    states = ("done", "cancelled", "skipped", *(("dead",) if dead else ()))
+
+    async def purge(client: Client) -> int:
+        tasks = await _of_ended_runs(client, await client.all_tasks(states=states))
+        if tasks and not yes:
+            _ask(len(tasks), dead)
+        return await _purge(client, tasks)
+
+    say(f"{ask_fleet(purge):,} tasks forgotten; their records are in the history")
+    return 0
+
+
+async def _of_ended_runs(client: Client, tasks: list[Task]) -> list[Task]:
+    """Leave out those whose run is still at work: its summary reads what the others found."""
+    open_runs = set()
+    for run_id in {task.run for task in tasks}:
+        run = await client.run(run_id)
+        if run is not None and run.counts.open:
+            open_runs.add(run_id)
+    return [task for task in tasks if task.run not in open_runs]
+
+
+async def _purge(client: Client, tasks: list[Task]) -> int:
+    from asyncio import to_thread
+
+    from ezaigents.queue import append_history
+
+    removed = 0
+    for start in range(0, len(tasks), _BATCH):
+        batch = tasks[start : start + _BATCH]
+        await to_thread(append_history, client.settings.home_path / "history", batch)
+        removed += await client.queue.purge([task.id for task in batch])
+    return removed
+
+
+def _ask(number: int, dead: bool) -> None:
+    import sys
+
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{number:,} tasks would be forgotten; add --yes")
+    kinds = "ended tasks, dead ones too" if dead else "ended tasks"
+    click.confirm(f"Forget {number:,} {kinds}?", abort=True, err=True)

@@ -1,0 +1,87 @@
+"""`ez show`: a task or a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ezaigents.cli.options import json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ezaigents.records import Run, Task
+
+
+@click.command("show")
+@click.argument("id", metavar="ID")
+@json_option
+def command(id: str, as_json: bool) -> int:  # noqa: A002 - the name of the argument
+    """Show a task or a run; those that were purged too."""
+    from ezaigents.cli.fleet import ask_fleet, settings_here
+    from ezaigents.cli.lookup import check_ids, find
+    from ezaigents.cli.rows import full_row, run_row
+    from ezaigents.cli.show import show_json
+
+    an_id = check_ids([id])[0]
+    run, tasks = ask_fleet(lambda client: find(client, an_id))
+    home = settings_here().home_path
+    if as_json:
+        show_json(full_row(tasks[0], home) if run is None else run_row(run, tasks, home))
+    elif run is None:
+        _show_task(tasks[0], home)
+    else:
+        _show_run(run, tasks, home)
+    return 0
+
+
+def _show_task(task: Task, home: Path) -> None:
+    from ezaigents.cli.rows import lasted, moment
+    from ezaigents.cli.show import show_pairs
+    from ezaigents.codec import printable
+
+    attempts = f"{task.attempts} of {task.max_attempts} failed" if task.attempts else ""
+    show_pairs([
+        ("task", task.id),
+        ("run", task.run),
+        ("state", task.state.value + (", cancelling" if task.cancel_requested and not task.state.terminal else "")),
+        ("agent", f"{task.agent}, {task.kind.value}, priority {task.priority}"),
+        ("path", printable(task.title)),
+        ("summary", printable(task.summary)),
+        ("error", printable(task.error)),
+        ("report", str(home / task.report) if task.report else ""),
+        ("patch", f"{home / task.patch}, {task.patch_state.value}" if task.patch else ""),
+        ("attempts", attempts),
+        ("crashes", f"{task.crashes} hosts died under it" if task.crashes else ""),
+        ("holder", task.owner if task.state.value == "leased" else ""),
+        ("waits for", f"{task.open_parents:,} of {len(task.parents):,} parents" if task.open_parents else ""),
+        ("not before", moment(task.due_ms) if task.state.value == "delayed" else ""),
+        ("deadline", moment(task.deadline_ms)),
+        ("key", printable(task.key)),
+        ("accepted", moment(task.accepted_ms)),
+        ("started", moment(task.started_ms)),
+        ("ended", moment(task.ended_ms)),
+        ("took", lasted(task.started_ms, task.ended_ms)),
+    ])  # fmt: skip
+
+
+def _show_run(run: Run, tasks: list[Task], home: Path) -> None:
+    from ezaigents.cli.results import show_results
+    from ezaigents.cli.rows import counts_row, moment
+    from ezaigents.cli.show import show_line, show_pairs
+    from ezaigents.codec import printable
+    from ezaigents.policy import clip_bytes
+
+    counts = counts_row(run.counts)
+    prompt = str(home / run.prompt_file) if run.prompt_file else clip_bytes(printable(run.prompt), 300)
+    show_pairs([
+        ("run", run.id),
+        ("prompt", prompt),
+        ("agent", f"{run.agent}, {run.kind.value}"),
+        ("workspace", printable(run.workspace)),
+        ("tasks", ", ".join(f"{number:,} {word}" for word, number in counts.items() if number)),
+        ("accepted", moment(run.accepted_ms)),
+    ])  # fmt: skip
+    show_line()
+    show_results(run, tasks, home)

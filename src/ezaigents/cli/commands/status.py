@@ -1,0 +1,49 @@
+"""`ez status`: whether the fleet is ready, and what it holds."""
+
+from __future__ import annotations
+
+import click
+
+from ezaigents.cli.options import json_option
+
+
+@click.command("status")
+@json_option
+def command(as_json: bool) -> int:
+    """Show whether the fleet is ready, and what it holds.
+
+    Leaves with 3 when no fleet runs on the data folder.
+    """
+    from ezaigents.cli.fleet import ask_fleet, settings_here
+    from ezaigents.cli.show import show_json, show_pairs
+    from ezaigents.cli.talk import say
+
+    status = ask_fleet(lambda client: client.status())
+    if as_json:
+        show_json(status)
+    else:
+        queue = status.queue
+        agents = [row for row in status.agents if row.state == "ready"]
+        engine, host = status.engine, status.host
+        show_pairs([
+            ("ready", f"yes, in {status.started_in_s:.2f} s" if status.ready else "no"),
+            ("host", f"{host.name}, process {host.pid}, {_mb(host.rss_bytes)}" if host.name else ""),
+            ("engine", f"{engine.kind} {engine.version}, {_mb(engine.used_memory_bytes)}"),
+            ("durability", engine.durability),
+            ("agents", ", ".join(f"{row.name} ({row.busy} of {row.slots} busy)" for row in agents)),
+            ("open", _numbers(queue, ("ready", "leased", "delayed", "blocked"))),
+            ("ended", _numbers(queue, ("done", "dead", "cancelled", "skipped"))),
+            ("data", settings_here().home),
+        ])  # fmt: skip
+    if not status.ready:
+        say("ez: an engine lives and no host does; its tasks are safe; start one with `ez up`")
+        return 3
+    return 0
+
+
+def _numbers(queue: dict[str, int], states: tuple[str, ...]) -> str:
+    return ", ".join(f"{queue[state]:,} {state}" for state in states)
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1_000_000:.1f} MB"

@@ -1,0 +1,103 @@
+"""Reaching a fleet. Job: settings, a client for one question, a fleet for one job. Not its job: the questions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ezaigents.cli.started import StartedHost, start_host
+from ezaigents.cli.talk import say
+from ezaigents.client import Client
+from ezaigents.engine import find_orphan, stop_orphan
+from ezaigents.errors import ConfigError, HostConflict, NotRunning
+from ezaigents.settings import Settings, load_settings
+
+_T = TypeVar("_T")
+_OTHER_READY_S = 15.0
+"""Somebody else is starting a fleet at this moment; theirs will do."""
+_LOOK_S = 0.1
+
+
+def settings_here(**flags: str | None) -> Settings:
+    """The settings of the folder we stand in. Raises ConfigError."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the current folder does not exist any more; go to another one") from None
+    return load_settings(flags, cwd=here)
+
+
+def ask_fleet(question: Callable[[Client], Awaitable[_T]], *, need_host: bool = False) -> _T:
+    """Connect, have one question answered, and leave. Raises NotRunning, EngineDown, and what the question raises."""
+
+    async def ask() -> _T:
+        async with Client.connect(settings_here(), need_host=need_host) as client:
+            return await question(client)
+
+    return asyncio.run(ask())
+
+
+class OwnFleet:
+    """A fleet that was started for one job, and ends with it."""
+
+    def __init__(self, settings: Settings, host: StartedHost) -> None:
+        self._settings = settings
+        self._host = host
+        self.hurry = False
+        """Whether running tasks are handed back at once instead of being waited for."""
+
+    def stop(self) -> None:
+        """Stop the host, and the engine if the host died without stopping it; says so."""
+        limit_s = self._settings.grace_s + self._settings.lease_s + 10
+        if not self._host.stop(limit_s, hurry=self.hurry):
+            say(f"the fleet started for this job (process {self._host.pid}) is still stopping; see {self._host.log}")
+            return
+        if find_orphan(self._settings):
+            stop_orphan(self._settings)
+        say("the fleet started for this job is stopped")
+
+
+@asynccontextmanager
+async def fleet_for_job(settings: Settings) -> AsyncIterator[tuple[Client, OwnFleet | None]]:
+    """A client of the living fleet, or of one that is started now and stopped on leaving."""
+    async with AsyncExitStack() as leaving:
+        own = None
+        try:
+            client = await leaving.enter_async_context(Client.connect(settings))
+        except NotRunning:
+            own = _start(settings)
+            if own is not None:
+                leaving.callback(own.stop)
+            client = await leaving.enter_async_context(_connect_soon(settings))
+        yield client, own
+
+
+def _start(settings: Settings) -> OwnFleet | None:
+    """Start a fleet for a job; None when somebody else is starting one at this moment."""
+    try:
+        host = start_host(settings, lifeline=True)
+    except HostConflict as conflict:
+        say(f"waiting for the fleet that process {conflict.pid} is starting")
+        return None
+    say(f"no fleet was running: started one for this job in {host.report.started_in_s:.2f} s (process {host.pid})")
+    return OwnFleet(settings, host)
+
+
+@asynccontextmanager
+async def _connect_soon(settings: Settings) -> AsyncIterator[Client]:
+    """Connect to a fleet that is ready, or about to be."""
+    until = time.monotonic() + _OTHER_READY_S
+    async with AsyncExitStack() as leaving:
+        while True:
+            try:
+                client = await leaving.enter_async_context(Client.connect(settings))
+                break
+            except NotRunning:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_LOOK_S)
+        yield client

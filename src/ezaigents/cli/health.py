@@ -1,0 +1,212 @@
+"""What `ez doctor` looks at. Job: one function per thing, each giving checks. Not its job: printing them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ezaigents.cli.processes import holds_open
+from ezaigents.engine import find_engine_program, find_living, find_orphan, living_hosts
+from ezaigents.errors import EzError
+from ezaigents.settings import Settings
+
+KEY_NAMES = (
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "MISTRAL_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+)
+_OLDEST_PYTHON = (3, 11)
+_LOW_BYTES = 1_000_000_000
+_LEAST_BYTES = 50_000_000
+_SLOW_FSYNC_MS = 20.0
+_FSYNCS = 9
+_PROGRAM_WITHIN_S = 10.0
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `advice`: what to do, "" when all is well."""
+
+    name: str
+    verdict: Literal["ok", "warn", "fail"]
+    finding: str
+    advice: str = ""
+
+
+def check_python() -> Iterator[Check]:
+    """The interpreter."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < _OLDEST_PYTHON:
+        yield Check(name="python", verdict="fail", finding=version, advice="install Python 3.11 or newer")
+    else:
+        yield Check(name="python", verdict="ok", finding=f"{version}, {sys.executable}")
+
+
+def check_settings(error: EzError | None, settings: Settings | None) -> Iterator[Check]:
+    """The configuration that was, or could not be, read."""
+    if error is not None:
+        yield Check(name="settings", verdict="fail", finding=str(error), advice="mend the setting that is named")
+    elif settings is not None:
+        yield Check(name="settings", verdict="ok", finding=f"workspace {settings.workspace}")
+
+
+def check_engine_program(settings: Settings) -> Iterator[Check]:
+    """The engine's program, or the engine behind a URL."""
+    if settings.redis_url:
+        return
+    try:
+        program = find_engine_program()
+    except EzError as error:
+        yield Check(name="engine program", verdict="fail", finding=str(error), advice="install one as it says")
+        return
+    words = _first_line(str(program), "--version")
+    if not words:
+        yield Check(
+            name="engine program",
+            verdict="fail",
+            finding=f"{program} does not run on this machine",
+            advice="install valkey-server for this system",
+        )
+        return
+    yield Check(name="engine program", verdict="ok", finding=f"{words} ({program})")
+
+
+def check_data_folder(settings: Settings) -> Iterator[Check]:
+    """Who owns the data folder, how much room it has, and how fast its disk keeps a promise."""
+    home = settings.home_path
+    folder = next(path for path in (home, *home.parents) if path.exists())
+    facts = folder.stat()
+    if not home.exists():
+        yield Check(name="data folder", verdict="ok", finding=f"{home} (not made yet)")
+    elif facts.st_uid != os.geteuid():
+        yield Check(
+            name="data folder",
+            verdict="fail",
+            finding=f"{home} belongs to user {facts.st_uid}",
+            advice="set EZ_HOME to a folder of yours",
+        )
+    elif facts.st_mode & 0o077:
+        yield Check(name="data folder", verdict="warn", finding=f"{home} is open to others", advice=f"chmod 700 {home}")
+    else:
+        yield Check(name="data folder", verdict="ok", finding=str(home))
+    yield from _check_room(folder)
+    yield from _check_fsync(folder)
+
+
+def _check_room(folder: Path) -> Iterator[Check]:
+    free = shutil.disk_usage(folder).free
+    words = f"{free / 1e9:.1f} GB free for {folder}"
+    if free < _LEAST_BYTES:
+        yield Check(name="disk space", verdict="fail", finding=words, advice="free some space")
+    elif free < _LOW_BYTES:
+        yield Check(name="disk space", verdict="warn", finding=words, advice="free some space soon")
+    else:
+        yield Check(name="disk space", verdict="ok", finding=words)
+
+
+def _check_fsync(folder: Path) -> Iterator[Check]:
+    path = folder / f".doctor-{os.getpid()}"
+    try:
+        times_ms = sorted(_fsync_times_ms(path))
+    except OSError as error:
+        yield Check(
+            name="disk writes",
+            verdict="fail",
+            finding=f"{folder} cannot be written: {error.strerror}",
+            advice="mend its permissions, or set EZ_HOME to another folder",
+        )
+        return
+    middle_ms = times_ms[len(times_ms) // 2]
+    words = f"fsync takes {middle_ms:.2f} ms (median of {_FSYNCS})"
+    if middle_ms > _SLOW_FSYNC_MS:
+        advice = "every accepted task waits for it; put the data folder on a faster disk (EZ_HOME)"
+        yield Check(name="disk writes", verdict="warn", finding=words, advice=advice)
+    else:
+        yield Check(name="disk writes", verdict="ok", finding=words)
+
+
+def _fsync_times_ms(path: Path) -> list[float]:
+    times = []
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        for _ in range(_FSYNCS):
+            os.write(fd, b"x" * 512)
+            began = time.perf_counter()
+            os.fsync(fd)
+            times.append((time.perf_counter() - began) * 1000)
+    finally:
+        os.close(fd)
+        path.unlink()
+    return times
+
+
+def check_fleet(settings: Settings) -> Iterator[Check]:
+    """Which hosts live, whether the engine answers, and whether it was left alone."""
+    for name, pid in living_hosts(settings.home_path).items():
+        here = pid and holds_open(pid, settings.home_path / "hosts" / f"{name}.lock")
+        yield Check(name="host", verdict="ok", finding=f"{name}, process {pid}{'' if here else ', elsewhere'}")
+    try:
+        engine = find_living(settings)
+        orphan = find_orphan(settings)
+    except EzError as error:
+        advice = "check EZ_REDIS_URL" if settings.redis_url else "see engine.log in the data folder"
+        yield Check(name="engine", verdict="fail", finding=str(error), advice=advice)
+        return
+    if engine is None:
+        yield Check(name="engine", verdict="ok", finding="none runs now; `ez up` starts it")
+    elif orphan:
+        yield Check(
+            name="engine",
+            verdict="warn",
+            finding=f"process {orphan} runs without a host; its tasks are safe",
+            advice="`ez up` adopts it, `ez down` stops it",
+        )
+    else:
+        weak = engine.durability != "always"
+        yield Check(
+            name="engine",
+            verdict="warn" if weak else "ok",
+            finding=f"{engine.kind} {engine.version}, durability {engine.durability}",
+            advice="accepted tasks may be lost in a power cut; set appendfsync always" if weak else "",
+        )
+
+
+def check_keys() -> Iterator[Check]:
+    """Which providers' keys are set; never what they hold."""
+    found = [name for name in KEY_NAMES if os.environ.get(name)]
+    words = f"set: {', '.join(found)}" if found else "none set (the local agent needs none)"
+    yield Check(name="keys", verdict="ok", finding=words)
+
+
+def check_programs() -> Iterator[Check]:
+    """Programs that are used where they are installed."""
+    ruff = Path(sys.executable).with_name("ruff")
+    wanted = {
+        "ruff": (str(ruff) if ruff.exists() else shutil.which("ruff"), "for lint findings: pip install ruff"),
+        "git": (shutil.which("git"), "for the workspace's top level and .gitignore"),
+    }
+    for name, (path, use) in wanted.items():
+        if path:
+            yield Check(name=name, verdict="ok", finding=_first_line(path, "--version") or path)
+        else:
+            yield Check(name=name, verdict="warn", finding="not found", advice=use)
+
+
+def _first_line(*command: str) -> str:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROGRAM_WITHIN_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").partition("\n")[0].strip()

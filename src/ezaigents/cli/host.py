@@ -1,0 +1,165 @@
+"""The process that `ez up` becomes: one host, until it is told to stop. `python -m ezaigents.cli.host WORD=VALUE ...`
+
+Job: settings, signals, logging, saying that it is ready. Not its job: the fleet itself (wiring).
+The engine is started before asyncio is loaded: both take some 40 ms, side by side.
+Words: since (monotonic start of the first process; ours when missing), name, report (descriptor for the one report), life (descriptor
+that ends with who started us), log (the bytes our log file may have; stderr is that file).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from ezaigents.cli.processes import process_started_at
+from ezaigents.cli.report import HostReport, ready_lines
+from ezaigents.cli.talk import say
+from ezaigents.engine import Starting, begin
+from ezaigents.errors import HostConflict
+from ezaigents.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ezaigents.wiring import Fleet
+
+_STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> int:
+    """Run the host that the process's arguments ask for; returns the exit code."""
+    words = dict(word.split("=", 1) for word in sys.argv[1:])
+    _keep_from_children(words)
+    for number in _STOPPERS:
+        signal.signal(number, signal.default_int_handler)
+    settings = None
+    try:
+        settings = load_settings({"name": words.get("name")})
+        _serve(settings, begin(settings), words)
+    except KeyboardInterrupt:
+        say("ez: interrupted while starting")
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last border of the process
+        return _refuse(error, settings, words)
+    return 0
+
+
+def _serve(settings: Settings, starting: Starting, words: dict[str, str]) -> None:
+    try:
+        from asyncio import CancelledError, run
+
+        import ezaigents.wiring  # noqa: F401 - loaded while the engine starts
+
+        _set_up_log(settings, int(words.get("log", 0)))
+    except KeyboardInterrupt:
+        starting.ready().leave()
+        raise
+    try:
+        run(_work(settings, starting, words))
+    except CancelledError:
+        raise KeyboardInterrupt from None
+    say("stopped")
+
+
+async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -> None:
+    from asyncio import current_task, get_running_loop
+
+    from ezaigents.wiring import Fleet
+
+    loop = get_running_loop()
+    starter = current_task()
+    assert starter is not None
+    for number in _STOPPERS:
+        loop.add_signal_handler(number, starter.cancel)
+    fleet = Fleet(settings, started_at=float(words.get("since") or process_started_at()), starting=starting)
+    async with fleet:
+        for number in _STOPPERS:
+            loop.add_signal_handler(number, _stop, fleet)
+        if "life" in words:
+            loop.add_reader(int(words["life"]), _orphaned, fleet, int(words["life"]))
+        _announce(fleet, settings, words)
+        await fleet.run()
+
+
+def _stop(fleet: Fleet) -> None:
+    say(f"stopping: {fleet.host.running} running tasks may end first; once more hands them back at once")
+    fleet.stop()
+
+
+def _orphaned(fleet: Fleet, descriptor: int) -> None:
+    from asyncio import get_running_loop
+
+    get_running_loop().remove_reader(descriptor)
+    os.close(descriptor)
+    say("who started this host has ended: its tasks are handed back")
+    fleet.stop()
+    fleet.stop()
+
+
+def _announce(fleet: Fleet, settings: Settings, words: dict[str, str]) -> None:
+    engine, cards = fleet.engine, fleet.host.card.agents
+    adopted = ", found running" if engine.adopted and engine.kind == "embedded" else ""
+    report = HostReport(
+        name=settings.name,
+        home=settings.home,
+        pid=os.getpid(),
+        started_in_s=fleet.started_in_s,
+        engine=f"{engine.kind} {engine.version}, durability {engine.durability}{adopted}",
+        workspace=settings.workspace,
+        agents_ready=tuple(card.name for card in cards if card.state == "ready"),
+        agents_not=tuple(card.name for card in cards if card.state != "ready"),
+    )
+    for line in ready_lines(report, how_to_stop="Ctrl-C here, or `ez down` from anywhere in the workspace"):
+        say(line)
+    _report(report, words)
+
+
+def _refuse(error: Exception, settings: Settings | None, words: dict[str, str]) -> int:
+    from ezaigents.cli.failing import exit_code_of
+    from ezaigents.codec import printable
+
+    code = exit_code_of(error)
+    report = HostReport(
+        name=settings.name if settings else "",
+        home=settings.home if settings else "",
+        pid=os.getpid(),
+        error=printable(str(error)) or type(error).__name__,
+        exit_code=code,
+        conflict_pid=error.pid if isinstance(error, HostConflict) else 0,
+    )
+    _report(report, words)
+    return code
+
+
+def _report(report: HostReport, words: dict[str, str]) -> None:
+    """Tell who started us, once; it may be gone."""
+    if "report" in words:
+        from ezaigents.codec import to_json
+
+        descriptor = int(words.pop("report"))
+        try:
+            os.write(descriptor, to_json(report))
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _keep_from_children(words: dict[str, str]) -> None:
+    for word in ("report", "life"):
+        if word in words:
+            os.set_inheritable(int(words[word]), False)
+
+
+def _set_up_log(settings: Settings, log_max_bytes: int) -> None:
+    import logging
+
+    from ezaigents.cli.log import BoundedHandler
+
+    handler = BoundedHandler(settings.home_path / f"host-{settings.name}.log", log_max_bytes)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

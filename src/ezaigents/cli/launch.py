@@ -1,0 +1,28 @@
+"""Starting the host's process. Job: the command, and becoming it. Not its job: being it, starting it aside (started).
+
+The host is a program of its own (`ezaigents.cli.host`), so that the parser and all that draws stay out of its memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ezaigents.cli.processes import process_started_at
+
+READY_WITHIN_S = 150.0
+"""An engine may load a large file for two minutes."""
+
+
+def host_command(**words: object) -> list[str]:
+    """The command that runs a host; `words` that are None are left out. -P: nothing is imported from where we stand."""
+    given = [f"{key}={value}" for key, value in words.items() if value is not None]
+    return [sys.executable, "-P", "-m", "ezaigents.cli.host", f"since={process_started_at():.3f}", *given]
+
+
+def become_host(name: str | None = None) -> None:
+    """Replace this process by the host."""
+    command = host_command(name=name)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell

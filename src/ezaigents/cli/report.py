@@ -1,0 +1,40 @@
+"""What a host says once to who started it: that it is ready, or why it is not."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class HostReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`error`: "" = ready. `exit_code`: what the host leaves with. `conflict_pid`: who has the name, 0 = nobody.
+
+    `engine`: the engine in words. `agents_ready`, `agents_not`: names.
+    """
+
+    name: str
+    home: str
+    pid: int
+    error: str = ""
+    exit_code: int = 0
+    conflict_pid: int = 0
+    started_in_s: float = 0.0
+    engine: str = ""
+    workspace: str = ""
+    agents_ready: tuple[str, ...] = ()
+    agents_not: tuple[str, ...] = ()
+
+
+def ready_lines(report: HostReport, *, how_to_stop: str) -> list[str]:
+    """A ready host in words."""
+    agents = ", ".join(report.agents_ready) or "none"
+    if report.agents_not:
+        agents += f"; not {', '.join(report.agents_not)} (`ez agents` says why)"
+    return [
+        f"System ready in {report.started_in_s:.2f} s",
+        f"  host       {report.name}, process {report.pid}",
+        f"  agents     {agents}",
+        f"  engine     {report.engine}",
+        f"  workspace  {report.workspace}",
+        f"  data       {report.home}",
+        f"  stop       {how_to_stop}",
+    ]

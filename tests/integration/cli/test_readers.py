@@ -1,0 +1,167 @@
+"""Looking at tasks, and steering them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from tests.integration.cli.installed import Place, Terminal, read_until
+
+_UNKNOWN = "0" * 18
+
+
+def _run(place: Place, *options: str) -> tuple[str, list[str]]:
+    result = place.json("run", *options, "x", "knots.py")
+    return result["run"], [task["id"] for task in result["tasks"]]
+
+
+def test_tasks_lists_a_run_in_its_order(shared: Place) -> None:
+    """`ez tasks --run` shows the tasks of one run, as JSON with every field, or as a table."""
+    run, ids = _run(shared)
+    tasks = shared.json("tasks", "--run", run)["tasks"]
+    assert [task["id"] for task in tasks] == ids
+    assert {"state", "run", "error", "attempts", "accepted_ms", "ended_ms"} <= set(tasks[0])
+    table = shared.ez("tasks", "--run", run).out
+    assert all(task_id in table for task_id in ids)
+
+
+def test_tasks_chooses_by_state_and_limit(shared: Place) -> None:
+    """`--state` and `--limit` choose; the cut is mentioned, and only on stderr."""
+    _run(shared)
+    tasks = shared.json("tasks", "--state", "done", "--limit", "1")["tasks"]
+    assert [task["state"] for task in tasks] == ["done"]
+    done = shared.ez("tasks", "--limit", "1")
+    assert len(done.out.splitlines()) == 2
+    assert "and more" in done.err
+
+
+def test_unknown_ids_are_told(shared: Place) -> None:
+    """An id that nobody knows is an error that names it."""
+    for command in ("show", "cancel", "retry"):
+        done = shared.ez(command, _UNKNOWN)
+        assert done.code == 1
+        assert _UNKNOWN in done.error
+
+
+def test_show_a_task(shared: Place) -> None:
+    """`ez show TASK` says where it stands, when, and where its report lies."""
+    run, ids = _run(shared)
+    shown = shared.json("show", ids[0])
+    assert shown["id"] == ids[0]
+    assert shown["run"] == run
+    assert shown["started_ms"] <= shown["ended_ms"]
+    out = shared.ez("show", ids[0]).out
+    assert shown["report"] in out
+    assert "accepted" in out
+
+
+def test_show_a_run(shared: Place) -> None:
+    """`ez show RUN` shows its counts, its prompt, and the results of a run that has ended."""
+    run, ids = _run(shared)
+    shown = shared.json("show", run)
+    assert shown["run"] == run
+    assert [task["id"] for task in shown["tasks"]] == ids
+    assert shown["counts"] == {"total": 2, "open": 0, "done": 2, "dead": 0, "cancelled": 0, "skipped": 0}
+    out = shared.ez("show", run).out
+    assert "knotty" in out
+    assert "Full report: " in out
+
+
+def test_purged_tasks_and_runs_are_still_shown(place: Place) -> None:
+    """After `ez purge` the engine has forgotten a run, and `ez show` reads it from the history."""
+    place.up()
+    run, ids = _run(place)
+    before = place.json("show", ids[0])
+    assert place.ez("purge").code == 2
+    assert place.ez("purge", "--yes").code == 0
+    assert place.json("tasks")["tasks"] == []
+    assert place.json("show", ids[0]) == before
+    assert [task["id"] for task in place.json("show", run)["tasks"]] == ids
+    assert "knotty" in place.ez("show", run).out
+
+
+def test_purge_spares_dead_tasks_and_open_runs(place: Place) -> None:
+    """Dead tasks wait for an operator, and a run at work still needs its ended tasks."""
+    place.up()
+    assert place.ez("run", "--deadline", "0.001", "--delay", "1", "x", "knots.py").code == 1
+    place.json("run", "--no-wait", "--delay", "3600", "x", "pkg")
+    place.ez("purge", "--yes")
+    queue = place.json("status")["queue"]
+    assert (queue["dead"], queue["done"], queue["delayed"], queue["blocked"]) == (1, 0, 1, 1)
+    place.ez("purge", "--dead", "--yes")
+    assert place.json("status")["queue"]["dead"] == 0
+
+
+def test_purge_asks_on_a_terminal(place: Place) -> None:
+    """Without `--yes` a person is asked, and no is the default."""
+    place.up()
+    _run(place)
+    terminal = Terminal(place, "purge")
+    terminal.wait_for("Forget 2 ended tasks?")
+    terminal.type("\n")
+    assert terminal.end() == 130
+    assert len(place.json("tasks")["tasks"]) == 2
+
+
+def test_cancel_and_retry_a_run(place: Place) -> None:
+    """`ez cancel RUN` ends what is open; `ez retry RUN` takes it up again."""
+    place.up()
+    run = place.json("run", "--no-wait", "--delay", "3600", "x", "knots.py")["run"]
+    done = place.ez("cancel", run)
+    assert done.code == 0
+    assert "2 cancelled" in done.err
+    assert place.json("show", run)["counts"]["cancelled"] == 2
+    assert "2 will be tried again" in place.ez("retry", run).err
+    job = place.ez("show", run, "--json")
+    assert json.loads(job.out)["counts"]["cancelled"] == 0
+
+
+def test_events_tell_each_change_of_state(shared: Place) -> None:
+    """`ez events RUN` shows what happened to its tasks, in order; as JSON one object a line."""
+    run, ids = _run(shared)
+    done = shared.ez("events", run, "--json")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert {event["run"] for event in events} == {run}
+    assert list(events[0]) == ["at_ms", "run", "task", "state"]
+    assert [event["state"] for event in events if event["task"] == ids[0]][-1] == "done"
+    assert f"task {ids[0]}" in shared.ez("events", run).out
+
+
+def test_events_follow_until_the_reader_leaves(shared: Place) -> None:
+    """`ez events --follow` goes on as things happen, and ends quietly with its reader."""
+    follower = shared.begin("events", "--follow", "--json")
+    run, _ = _run(shared)
+    read_until(follower.stdout, f'"run":"{run}".*"state":"done"')
+    assert follower.stdout is not None
+    follower.stdout.close()
+    _run(shared)
+    assert follower.wait(timeout=30) == 0
+    assert follower.stderr is not None
+    assert follower.stderr.read() == b""
+    follower.stderr.close()
+
+
+def test_agents_say_why_they_cannot_work(shared: Place) -> None:
+    """`ez agents` lists all six, and a reason beside each that is not ready."""
+    rows = shared.json("agents")["agents"]
+    assert all(list(row) == ["name", "state", "slots", "busy"] for row in rows)
+    states = {row["name"]: row["state"] for row in rows}
+    assert states["local"] == "ready"
+    assert all(state.startswith("unavailable: ") for name, state in states.items() if name != "local")
+    assert "unavailable" in shared.ez("agents").out
+
+
+def test_completion_scripts_complete(shared: Place) -> None:
+    """The bash script can be sourced, and completes commands and options."""
+    script = (
+        'eval "$(ez completion bash)"; COMP_WORDS=(ez st); COMP_CWORD=1; _ez_completion ez; echo "${COMPREPLY[@]}"; '
+        'COMPREPLY=(); COMP_WORDS=(ez run --ag); COMP_CWORD=2; _ez_completion ez; echo "${COMPREPLY[@]}"'
+    )
+    folder = str(shared.command("x")[0]).rpartition("/")[0]
+    path = {"PATH": f"{folder}:{shared.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-ec", script], env=shared.environ | path, capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout.decode().split() == ["status", "--agent"]
+    for shell in ("zsh", "fish"):
+        assert "_EZ_COMPLETE" in shared.ez("completion", shell).out
