@@ -1,6 +1,6 @@
 """The queues beside ours, as processes: `python -m bench.peer_systems NAME submit|work URL COUNT`.
 
-Job: use each as its own documents advise, with the settings that were fastest here; print one JSON object.
+Job: use each as its own documents advise, with settings tried out here (docs/benchmarks.md); print one JSON object.
 `submit`: hand in COUNT empty tasks, many calls in flight at once. `work`: one worker process; it says `began_s`, the
 monotonic time just before it starts to take tasks (loaded and connected), and `ended_s`, when the last task's body ran.
 That favours them: our own drain ends when each task's end is recorded and fsynced. Nothing of ours is imported here,
@@ -20,7 +20,7 @@ from importlib.metadata import version
 from typing import Any
 
 IN_FLIGHT = 100
-"""Submits under way at once; more connections gained nothing on two cores."""
+"""Submits under way at once, for every system, ours included."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "taskiq-list": {"max_async_tasks": 100, "max_prefetch": 100},

@@ -128,8 +128,10 @@ def measure(*, durable: bool) -> dict[str, object]:
         empty = int(info(connection, "memory")["used_memory"])
         submitted = asyncio.run(_submit(settings, _TASKS))
         queued = int(info(connection, "memory")["used_memory"])
-        appended = int(info(connection, "persistence")["aof_current_size"])
+        persistence = info(connection, "persistence")
         drained, host_bytes = asyncio.run(_drain(settings, handle.pid))
+        assert handle.pid is not None
+        engine_bytes = memory_of([handle.pid]).rss_bytes
         ended = int(info(connection, "memory")["used_memory"])
         clean = asyncio.run(_clean(settings))
         fsync, filesystem = fsync_ms(settings.home_path), filesystem_of(settings.home_path)
@@ -139,8 +141,10 @@ def measure(*, durable: bool) -> dict[str, object]:
         "drain_per_s": round(drained),
         "bytes_per_queued_task": round((queued - empty) / _TASKS),
         "bytes_per_ended_task": round((ended - empty) / _TASKS),
-        "aof_bytes_per_queued_task": round(appended / _TASKS),
+        "aof_bytes_per_queued_task": round(int(persistence["aof_current_size"]) / _TASKS),
+        "aof_rewrites_so_far": int(persistence["aof_rewrites"]),
         "host_rss_mb_after": round(host_bytes / 1e6, 1),
+        "engine_rss_mb_after": round(engine_bytes / 1e6, 1),
         "fsck_clean": clean,
         "fsync_ms_median": round(fsync, 3),
         "filesystem": filesystem,

@@ -19,9 +19,10 @@ from tests.chaos.children import Notice, Nursery, processes_left
 from tests.chaos.faultplan import Action, Kind
 from tests.chaos.history import Event, EventLog, Fault, now_s, read_history
 from tests.chaos.proxy import ProxyOptions
-from tests.chaos.submitter import SubmitterOptions, submit_once
+from tests.chaos.setup import Setup, host_options, settings_of, submitter_options
+from tests.chaos.submitter import submit_once
 from tests.chaos.worker import HostOptions
-from tests.chaos.workload import PlannedTask, Shape
+from tests.chaos.workload import PlannedTask
 
 from ezaigents.engine import BlockingConnection, find_living
 from ezaigents.errors import EzError
@@ -34,31 +35,6 @@ _STEP_S = 0.02
 _BEHIND_MOST_S = 0.5
 _BROKEN = 1
 """The exit code of a process that ended by an exception nobody expected."""
-
-
-class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cluster is made of. `stubborn`, `proxied`: how many of the hosts are so, from the last and the first.
-
-    `replaced`: guards taken out of the scripts of hosts and submitters. `crash_at`: of host 0's first life.
-    """
-
-    hosts: int = 4
-    slots: int = 4
-    submitters: int = 2
-    tasks: int = 100
-    tasks_per_s: float = 0.0
-    lease_s: float = 0.4
-    grace_s: float = 30.0
-    fsync: str = "always"
-    stubborn: int = 2
-    proxied: int = 2
-    proxy_bytes: int = 20_000
-    shape: Shape = Shape()
-    seed: int = 1
-    fresh_ids: bool = True
-    cut_share: float = 0.08
-    replaced: dict[str, tuple[str, str]] = {}
-    crash_at: str = ""
 
 
 class _Host:
@@ -77,7 +53,7 @@ class Cluster:
     """`with Cluster(folder, setup) as cluster`: hosts and submitters run; on leaving everything is killed.
 
     `done`: how often each kind of fault was carried out whole. `adoptions`: killed host sets that came back to the
-    same living engine. `exits`: exit codes of hosts that were asked to stop.
+    same living engine. `exits`: exit codes of hosts that were asked to stop. `tick` is called again and again.
     """
 
     def __init__(self, folder: Path, setup: Setup) -> None:
@@ -87,14 +63,14 @@ class Cluster:
         self.done = dict.fromkeys(Kind, 0)
         self.adoptions = 0
         self.exits: list[int] = []
-        self._history = folder / "history"
-        for path in (self._history, folder / "logs", folder / "workspace"):
+        for path in (folder / "history", folder / "logs", folder / "workspace"):
             path.mkdir(parents=True)
-        self.log = EventLog(self._history / "driver.jsonl", "driver")
+        self.log = EventLog(folder / "history" / "driver.jsonl", "driver")
         self.nursery = Nursery(folder / "logs")
-        self.hosts = {f"w{n}": _Host(self._host_options(n)) for n in range(setup.hosts)}
+        self.hosts = {f"w{n}": _Host(host_options(folder, setup, n)) for n in range(setup.hosts)}
         self._submitters: dict[str, int] = {}
         self._engine_killed = 0
+        self.tick: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         try:
@@ -118,20 +94,7 @@ class Cluster:
 
     def settings(self, name: str) -> Settings:
         """Settings of a host of this cluster."""
-        setup = self.setup
-        return Settings(
-            home=str(self.home),
-            workspace=str(self.folder / "workspace"),
-            name=name,
-            lease_s=setup.lease_s,
-            renew_s=setup.lease_s / 4,
-            sweep_s=setup.lease_s / 2,
-            grace_s=setup.grace_s,
-            engine_fsync=setup.fsync,
-            ended_keep_s=86_400.0,
-            ended_keep_count=10_000_000,
-            log_level="info",
-        )
+        return settings_of(self.folder, self.setup, name)
 
     def start_host(self, name: str) -> None:
         """Start a host, and from now on again whenever it ends."""
@@ -144,19 +107,6 @@ class Cluster:
         host.up, host.wanted, host.starts = None, True, host.starts + 1
         host.pid = self.nursery.start("host", name, options)
 
-    def _host_options(self, number: int) -> HostOptions:
-        setup = self.setup
-        return HostOptions(
-            settings=self.settings(f"w{number}"),
-            history=str(self._history),
-            effects=str(self.folder / "effects.jsonl"),
-            slots=setup.slots,
-            stubborn=number >= setup.hosts - setup.stubborn,
-            proxy=str(self.folder / "proxy.sock") if number < setup.proxied else "",
-            replaced=setup.replaced,
-            crash_at=setup.crash_at if number == 0 else "",
-        )
-
     def _start_proxy(self) -> None:
         path, setup = str(self.folder / "proxy.sock"), self.setup
         options = ProxyOptions(
@@ -166,14 +116,7 @@ class Cluster:
         self.wait(Path(path).exists, "the proxy listens")
 
     def _start_submitter(self, name: str) -> None:
-        setup, number = self.setup, int(name[1:])
-        share = setup.tasks // setup.submitters + (1 if number < setup.tasks % setup.submitters else 0)
-        options = SubmitterOptions(
-            settings=self.settings("submitter"), name=name, history=str(self._history), seed=setup.seed,
-            tasks=share, per_s=setup.tasks_per_s / setup.submitters, shape=setup.shape,
-            replaced=setup.replaced, fresh_ids=setup.fresh_ids,
-            cut_share=setup.cut_share,
-        )  # fmt: skip
+        options = submitter_options(self.folder, self.setup, name)
         self._submitters[name] = self.nursery.start("submitter", name, options)
 
     def submit(self, tasks: Sequence[PlannedTask]) -> None:
@@ -184,6 +127,7 @@ class Cluster:
 
     def pump(self, timeout_s: float) -> None:
         """Hear what happened, wake whoever was frozen long enough, start again whoever ended."""
+        self.tick()
         for notice in self.nursery.notices(timeout_s):
             self._hear(notice)
         now = time.monotonic()
@@ -229,14 +173,13 @@ class Cluster:
 
     # -- break things --------------------------------------------------------------------------------------------
 
-    def carry_out(self, plan: Sequence[Action], tick: Callable[[], None] = lambda: None) -> None:
-        """Do everything that is planned, in order; `tick` is called after each action."""
+    def carry_out(self, plan: Sequence[Action]) -> None:
+        """Do everything that is planned, in order."""
         due_s = time.monotonic()
         for action in plan:
             due_s = max(due_s + action.gap_s, time.monotonic() - _BEHIND_MOST_S)
             self.pump_until(due_s)
             self._do(action)
-            tick()
         self.wait(lambda: not any(host.frozen_until for host in self.hosts.values()), "nobody is frozen")
 
     def _do(self, action: Action) -> None:
@@ -353,7 +296,7 @@ class Cluster:
         """Wait until every submitter has all its tasks acknowledged."""
         self.wait(lambda: not self._submitters, "every task is acknowledged", limit_s)
 
-    def drain(self, *, stuck_s: float = 15.0, limit_s: float = 300.0) -> None:
+    def drain(self, *, stuck_s: float = 15.0, limit_s: float = 900.0) -> None:
         """Wait until no task is open, or until nothing has moved for `stuck_s`: the checker then says what is stuck."""
         last, moved_s, end_s = b"", time.monotonic(), time.monotonic() + limit_s
         while time.monotonic() < end_s:
@@ -393,7 +336,7 @@ class Cluster:
 
     def history(self) -> list[Event]:
         """Everything that was written down, in order of time."""
-        return read_history([*sorted(self._history.glob("*.jsonl")), *self.folder.glob("effects.jsonl")])
+        return read_history([*sorted((self.folder / "history").glob("*.jsonl")), *self.folder.glob("effects.jsonl")])
 
     def left_behind(self) -> list[str]:
         """Processes and temporary files that should be gone; to be called after the cluster was left."""

@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 from tests.chaos.checker import Rule, check_history
-from tests.chaos.cluster import Cluster, Setup
+from tests.chaos.cluster import Cluster
 from tests.chaos.faultplan import Counts, Kind, plan_faults
 from tests.chaos.history import Began, Final, Phase, Settle, Totals, now_s
-from tests.chaos.workload import Shape
+from tests.chaos.setup import Setup
 
 from ezaigents.client import Client
 from ezaigents.queue.fsck import Finding, check
@@ -74,7 +74,9 @@ def run_chaos(folder: Path, setup: Setup, counts: Counts, *, gap_s: float, progr
     began_s = time.monotonic()
     plan = plan_faults(setup.seed, counts, gap_s=gap_s, lease_s=setup.lease_s)
     with Cluster(folder, setup) as cluster:
-        cluster.carry_out(plan, _Progress(cluster, len(plan)) if progress else lambda: None)
+        if progress:
+            cluster.tick = _Progress(cluster, len(plan))
+        cluster.carry_out(plan)
         findings = come_to_rest(cluster)
     return judge(cluster, findings, seconds=time.monotonic() - began_s)
 
@@ -95,17 +97,15 @@ class _Progress:
         self._cluster = cluster
         self._planned = planned
         self._began_s = self._next_s = time.monotonic()
-        self._done = 0
 
     def __call__(self) -> None:
-        self._done += 1
         now = time.monotonic()
         if now >= self._next_s:
             self._next_s = now + _PROGRESS_S
             counts = self._cluster.counters()
             ended = sum(counts.get(state, 0) for state in ("done", "dead", "skipped"))
             sys.stderr.write(
-                f"{now - self._began_s:6.0f} s  faults {self._done}/{self._planned}  "
+                f"{now - self._began_s:6.0f} s  faults {sum(self._cluster.done.values())}/{self._planned}  "
                 f"accepted {counts.get('accepted', 0)}  ended {ended}\n"
             )
             sys.stderr.flush()
@@ -168,16 +168,21 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="kill -9 of hosts; the other faults go with it")
     parser.add_argument("--tasks", type=int, default=3200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--gap", type=float, default=0.14, help="mean seconds between two faults")
+    parser.add_argument("--gap", type=float, default=0.22, help="mean seconds between two faults")
     parser.add_argument("--keep", type=Path, help="folder for histories and logs, kept afterwards")
+    parser.add_argument("--append", type=Path, help="file to which the line is added as well")
     options = parser.parse_args()
     counts = full_counts(options.kills)
     planned_s = options.gap * (counts.kills + counts.stops + counts.engines + counts.hosts + counts.submitters)
-    setup = Setup(seed=options.seed, tasks=options.tasks, tasks_per_s=options.tasks / planned_s, shape=Shape())
+    setup = Setup(seed=options.seed, tasks=options.tasks, tasks_per_s=options.tasks / planned_s)
     with tempfile.TemporaryDirectory(prefix="ez-chaos-") as scratch:
         folder = options.keep or Path(scratch)
         verdict = run_chaos(folder, setup, counts, gap_s=options.gap, progress=True)
-    sys.stdout.write(msgspec.json.encode(_line(verdict)).decode() + "\n")
+    line = msgspec.json.encode(_line(verdict)).decode() + "\n"
+    sys.stdout.write(line)
+    if options.append:
+        with options.append.open("a", encoding="utf-8") as file:
+            file.write(line)
     return 0 if verdict.clean else 1
 
 

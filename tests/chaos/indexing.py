@@ -21,6 +21,7 @@ from tests.chaos.history import (
 )
 
 _FAILED = ("dead", "cancelled", "skipped")
+_ENDING = ("finish", "fail", "retry")
 _HARMLESS = ("cont", "term", "submitter", "gone")
 """Faults that take no lease from a host."""
 
@@ -118,12 +119,17 @@ class Index:
         return sent[0] if sent else None
 
     def ended_after(self, key: str) -> float:
-        """A time the end of this key's task cannot lie before: when its last holder first tried to end it.
+        """A time the end of this key's task cannot lie before; infinite while it has not ended.
 
-        Infinite while it has not ended; its submit when no holder ended it (its parent failed, its hosts crashed).
+        When its last holder tried to end it; when that one had asked for it, if others ended it (its hosts crashed);
+        when it was submitted, if it was never given out (its parent failed).
         """
         final = self._by_key.get(key)
         if final is None or final.state not in (*_FAILED, "done"):
             return inf
-        sent = [s.at for s in self.settles.get((final.task, final.fence), ()) if s.phase is Phase.INVOKE]
-        return min(sent) if sent else self.first_ask(final)
+        settles = self.settles.get((final.task, final.fence), ())
+        ends = [s.at for s in settles if s.phase is Phase.INVOKE and s.verb in _ENDING]
+        if ends and final.error != "crashed":
+            return min(ends)
+        claims = self.claims.get(final.task)
+        return claims[-1].asked_at if claims else self.first_ask(final)

@@ -103,7 +103,12 @@ def _legal() -> list[Event]:
         j = story.claim("j", 4.1 + turn / 10)
         story.fault("kill", 4.15 + turn / 10, "w0")
         story.fault("gone", 4.19 + turn / 10, "w0")
-    for key, fence in (("a", a), ("c", c), ("g", g)):
+    # k: its child, which runs all the same; a frozen holder of j wakes later and hands back what is no longer its own.
+    story.submit("k", 4.0, parents=("j",), rule="run")
+    k = story.claim("k", 4.7)
+    story.settle("j", 4.75, j, "release", Phase.FAIL)
+    story.settle("k", 4.8, k, "finish")
+    for key, fence in (("a", a), ("c", c), ("g", g), ("k", k)):
         story.final(key, "done", fence)
     story.final("b", "done", b2, attempts=1)
     story.final("d", "dead", d, attempts=1, error="told to")
@@ -112,7 +117,7 @@ def _legal() -> list[Event]:
     story.final("h", "done", h, crashes=1)
     story.final("i", "done", i2, crashes=1)
     story.final("j", "dead", j, crashes=5, solo_crashes=3, error="crashed")
-    counts = {"done": 6, "dead": 3, "skipped": 1, "accepted": 10, "purged": 0, "ready": 0}
+    counts = {"done": 7, "dead": 3, "skipped": 1, "accepted": 11, "purged": 0, "ready": 0}
     story.events.append(Totals(at=99, who="driver", counts=counts))
     return story.events
 
@@ -265,6 +270,10 @@ _MUTATIONS: dict[str, tuple[Rule, tuple[Change, ...]]] = {
         Rule.PARENT_ORDER,
         (_changed(Settle, {"task": "ta", "phase": Phase.INVOKE}, at=1.45),
          _changed(Settle, {"task": "ta", "phase": Phase.OK}, at=1.46)),
+    ),
+    "a child began before the last host of its parent had begun": (
+        Rule.PARENT_ORDER,
+        (_changed(Claimed, {"task": "tk"}, at=4.45, asked_at=4.44),),
     ),
     "a child began though its parent never ended": (
         Rule.PARENT_ORDER,

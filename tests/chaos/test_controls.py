@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.chaos.checker import Rule
-from tests.chaos.cluster import Cluster, Setup
+from tests.chaos.cluster import Cluster
 from tests.chaos.drive import Verdict, come_to_rest, judge
 from tests.chaos.faultplan import Counts, plan_faults
 from tests.chaos.history import Claimed
+from tests.chaos.setup import Setup
 from tests.chaos.slowdisk import slow_fsync
 from tests.chaos.workload import PlannedTask, Shape, Work
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.chaos.cluster import Cluster, Setup
+from tests.chaos.cluster import Cluster
 from tests.chaos.drive import come_to_rest, judge
 from tests.chaos.history import Final
+from tests.chaos.setup import Setup
 from tests.chaos.worker import CRASH_POINTS
 from tests.chaos.workload import PlannedTask, Work
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.cluster import Setup
 from tests.chaos.drive import full_counts, run_chaos
+from tests.chaos.setup import Setup
 
 _KILLS = 200
 _TASKS = 3_200

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.cluster import Cluster, Setup
+from tests.chaos.cluster import Cluster
 from tests.chaos.drive import Verdict, come_to_rest, judge, run_chaos
 from tests.chaos.faultplan import Counts
 from tests.chaos.history import Began, Event, Final, Phase, Settle
+from tests.chaos.setup import Setup
 from tests.chaos.workload import PlannedTask, Work
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.chaos.cluster import Cluster, Setup
+from tests.chaos.cluster import Cluster
 from tests.chaos.history import Began
+from tests.chaos.setup import Setup
 from tests.chaos.workload import PlannedTask, Work
 
 from ezaigents.client import Client

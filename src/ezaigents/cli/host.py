@@ -1,9 +1,9 @@
 """The process that `ez up` becomes: one host, until it is told to stop. `python -m ezaigents.cli.host WORD=VALUE ...`
 
 Job: settings, signals, logging, saying that it is ready. Not its job: the fleet itself (wiring).
-The engine is started before asyncio is loaded: both take some 40 ms, side by side.
-Words: since (monotonic start of the first process; ours when missing), name, report (descriptor for the one report), life (descriptor
-that ends with who started us), log (the bytes our log file may have; stderr is that file).
+The engine is started before the fleet's code is loaded, so that both go side by side.
+Words: since (monotonic start of the first process; ours when missing), name, report (descriptor for the one report),
+life (descriptor that ends with who started us), log (the bytes our log file may have; stderr is that file).
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
 
 
 def _stop(fleet: Fleet) -> None:
-    say(f"stopping: {fleet.host.running} running tasks may end first; once more hands them back at once")
+    running = fleet.host.running
+    say(f"stopping: {running:,} running tasks may end first; once more hands them back" if running else "stopping")
     fleet.stop()
 
 

@@ -42,11 +42,11 @@ class Interrupts:
         self.came.set()
 
 
-def ask_whether_to_keep(question: str) -> bool:
+def ask_whether_to_keep(run_id: str) -> bool:
     """Ask on the terminal; no terminal, no answer, or anything but c means keep."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    sys.stderr.write(f"{question} [K]eep them going or [c]ancel them? ")
+    sys.stderr.write(f"Interrupted. [K]eep the tasks of run {run_id} going or [c]ancel them? ")
     sys.stderr.flush()
     return not sys.stdin.readline().strip().lower().startswith("c")
 

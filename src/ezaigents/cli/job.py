@@ -103,7 +103,7 @@ async def _interrupted(client: Client, handed: Handed, own: OwnFleet | None, man
     keep = manner.on_interrupt != "cancel"
     say()
     if not manner.on_interrupt:
-        keep = ask_whether_to_keep(f"Interrupted. Run {run_id} has tasks that are not done.")
+        keep = ask_whether_to_keep(run_id)
     if not keep:
         await _cancel(client, handed)
     if own is not None:

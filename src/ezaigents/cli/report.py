@@ -28,7 +28,7 @@ def ready_lines(report: HostReport, *, how_to_stop: str) -> list[str]:
     """A ready host in words."""
     agents = ", ".join(report.agents_ready) or "none"
     if report.agents_not:
-        agents += f"; not {', '.join(report.agents_not)} (`ez agents` says why)"
+        agents += f"; unavailable: {', '.join(report.agents_not)}"
     return [
         f"System ready in {report.started_in_s:.2f} s",
         f"  host       {report.name}, process {report.pid}",

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from ezaigents.engine import Connection
+from ezaigents.engine import Arg, Connection
 from ezaigents.errors import EngineDown, TaskGone
 from ezaigents.queue import Queue
 from ezaigents.records import RunCounts, TaskState
@@ -36,6 +36,29 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     news: tuple[Event, ...] = ()
 
 
+class _Stream:
+    """A place in the stream of events."""
+
+    def __init__(self, reader: Connection, key: str, since: str) -> None:
+        self._reader = reader
+        self._key = key
+        self._since = since
+
+    async def read(self, *block: Arg) -> list[Event]:
+        """The next events, at most 500; none when there are none, or none came while it blocked."""
+        while True:
+            try:
+                reply = await self._reader.call("XREAD", "COUNT", 500, *block, "STREAMS", self._key, self._since)
+            except EngineDown:
+                await asyncio.sleep(_PAUSE_S)  # an engine that still loads is connected and refuses
+                await self._reader.wait_up(60)
+                continue
+            entries = _entries(reply, self._key)
+            if entries:
+                self._since = entries[-1][0].decode()
+            return [_event(entry_id, fields) for entry_id, fields in entries]
+
+
 async def events(reader: Connection, queue: Queue, *, since: str = "$") -> AsyncIterator[list[Event]]:
     """Yield events as they come, and an empty list after each quiet while. Never ends; survives the engine's restart.
 
@@ -46,17 +69,9 @@ async def events(reader: Connection, queue: Queue, *, since: str = "$") -> Async
     if since == "$":
         last = await reader.call("XREVRANGE", key, "+", "-", "COUNT", 1)
         since = last[0][0].decode() if last else "0"
+    stream = _Stream(reader, key, since)
     while True:
-        try:
-            reply = await reader.call("XREAD", "COUNT", 500, "BLOCK", _BLOCK_MS, "STREAMS", key, since)
-        except EngineDown:
-            await asyncio.sleep(_PAUSE_S)  # an engine that still loads is connected and refuses
-            await reader.wait_up(60)
-            continue
-        entries = _entries(reply, key)
-        if entries:
-            since = entries[-1][0].decode()
-        yield [_event(entry_id, fields) for entry_id, fields in entries]
+        yield await stream.read("BLOCK", _BLOCK_MS)
 
 
 async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncIterator[Progress]:
@@ -69,17 +84,20 @@ async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncItera
         return
     loop = asyncio.get_running_loop()
     looked_s = loop.time()
-    async for batch in events(reader, queue, since=f"{run.accepted_ms - 1}-0"):
-        news = tuple(event for event in batch if event.run == run_id)
+    stream = _Stream(reader, queue.keys.events(), f"{run.accepted_ms - 1}-0")
+    while run is not None and run.counts.open:
+        batch = await stream.read("BLOCK", _BLOCK_MS)
+        news = [event for event in batch if event.run == run_id]
         if batch and not news and loop.time() < looked_s + _BLOCK_MS / 1000:
             continue
         looked_s = loop.time()
         run = await queue.run(run_id)
-        if run is None:
-            return
-        yield Progress(counts=run.counts, news=news)
-        if run.counts.open == 0:
-            return
+        while run is not None and run.counts.open == 0 and batch:
+            # What the counts tell already the stream holds by now.
+            batch = await stream.read()
+            news += [event for event in batch if event.run == run_id]
+        if run is not None:
+            yield Progress(counts=run.counts, news=tuple(news))
 
 
 def _entries(reply: object, key: str) -> list[tuple[bytes, list[bytes]]]:

@@ -68,10 +68,7 @@ def spawn_engine(program: Path, home: Path, lock: int) -> Spawned:
             (os.POSIX_SPAWN_DUP2, high, _LOCK_DESCRIPTOR),
         ]
         arguments = [program.name, str(home / CONFIGURATION)]
-        # A script of 256 tasks frees thousands of small pieces at once, of which glibc keeps 7 of a size at hand:
-        # with 2,000, drains were 15 % and submits 40 % faster (bench.queue_rates, 3 pairs of runs, 2026-11-24).
-        tunables = "glibc.malloc.tcache_count=2000"
-        environment = {"LC_ALL": "C", "MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": tunables, "TZ": "UTC"}
+        environment = {"LC_ALL": "C", "MALLOC_ARENA_MAX": "1", "TZ": "UTC"}
         pid = os.posix_spawn(
             program, arguments, environment, file_actions=actions, setsid=True, setsigmask=(),
             setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGPIPE),

@@ -1,7 +1,7 @@
 """What time brings. Job: look at what is due, reap, promote, purge; sleep until the next thing is due, or a hint.
 
 There is no tick: a sweep says when the next lease, delay or deadline is due, and a timer is set for it; one sweep
-every `sweep_s` seconds finds work whose hint was lost.
+every `sweep_s` seconds (or lease, where that is shorter) finds work whose hint was lost, and new leases.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Sweeper:
         self._notice = notice
         self._alive = alive
         self._policy = CrashPolicy()
+        # A lease must be seen before it ends, or nobody is there on time to take a dead host's task back.
+        self._every_s = min(settings.sweep_s, settings.lease_s)
         self._history = Path(settings.home) / "history"
         self._poke = asyncio.Event()
         self._cleaned_day = -1
@@ -140,11 +142,11 @@ class Sweeper:
     def _pause_s(self, now_ms: int, dues_ms: Sequence[int | None]) -> float:
         dues = [due for due in dues_ms if due is not None]
         if not dues:
-            return self._settings.sweep_s
+            return self._every_s
         due_s = (min(dues) - now_ms) / 1000
         if due_s <= 0:
             due_s = min(_LOOK_AGAIN_S, max(0.0, self._reap_from - time.monotonic()))
-        return min(self._settings.sweep_s, due_s + 0.001)
+        return min(self._every_s, due_s + 0.001)
 
     async def _purge(self, sweep: Sweep) -> bool:
         """Write a batch of ended tasks down and have the engine forget them; False when they cannot be written."""

@@ -93,13 +93,14 @@ async def test_a_suspect_that_is_retried_stays_in_quarantine(rig: Rig) -> None:
 
 
 async def test_a_task_cancelled_under_a_dead_host_ends_cancelled(rig: Rig) -> None:
-    """Reaping ends what was to be cancelled, even on the crash that would have made it dead."""
+    """Reaping ends what was to be cancelled, even on the lonely crash that would have made it dead."""
     task_id = await rig.one()
-    await rig.hold(task_id)
+    for lane in (LANE, LANE, QUARANTINE, QUARANTINE):
+        await rig.hold(task_id, lane=lane)
+        await rig.crash(task_id)
+    await rig.hold(task_id, lane=QUARANTINE)
     await rig.queue.cancel([task_id])
-    assert await rig.crash(task_id, policy=CrashPolicy(crashes_to_suspect=1, solo_crashes_to_die=1)) == {
-        task_id: TaskState.CANCELLED
-    }
+    assert await rig.crash(task_id) == {task_id: TaskState.CANCELLED}
 
 
 @pytest.mark.parametrize("state", ["ready", "delayed", "blocked"])
@@ -195,9 +196,11 @@ async def test_purge_keeps_what_children_still_need(rig: Rig) -> None:
     child = await rig.one(parents=(parent,))
     await rig.queue.finish([(await rig.hold(parent), Result())])
     assert await rig.queue.purge([parent]) == 0
+    await rig.queue.cancel([child])
+    assert await rig.queue.purge([parent]) == 0
+    await rig.assert_clean()
     await rig.settle_children()
     assert await rig.queue.purge([parent]) == 1
-    await rig.queue.cancel([child])
 
 
 async def test_the_sweep_says_what_is_to_be_purged(rig: Rig) -> None:

@@ -163,8 +163,11 @@ async def test_attempts_are_spent_by_errors_and_end_dead(rig: Rig) -> None:
 async def test_a_retry_waits_its_delay_and_keeps_its_place(rig: Rig) -> None:
     """The back-off is a delay; afterwards the task is before those accepted later."""
     first, second = await rig.submit(2)
+    held = await rig.hold(first)
     before = await rig.engine_ms()
-    await rig.queue.retry([(await rig.hold(first), 90_000, "e")])
+    async with rig.listening(rig.keys.wake("")) as heard:
+        await rig.queue.retry([(held, 90_000, "e")])
+    assert heard == [""]
     task = await rig.task(first)
     assert task.state == "delayed"
     assert before + 90_000 <= task.due_ms <= await rig.engine_ms() + 90_000

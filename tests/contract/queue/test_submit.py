@@ -102,6 +102,17 @@ async def test_a_key_with_another_prompt_is_a_conflict(rig: Rig) -> None:
         await rig.submit(run=rig.new_run(prompt="delete"), key="k")
 
 
+async def test_one_key_twice_in_a_batch_makes_one_task(rig: Rig) -> None:
+    """The second task of a batch with the key of the first is the first; with another body the batch is refused."""
+    run = rig.new_run()
+    first, second = (rig.spec(run, key="k") for _ in range(2))
+    with pytest.raises(KeyConflict):
+        await rig.queue.submit([first, changed(second, title="other")], run=run)
+    known = await rig.queue.submit([first, second], run=run)
+    assert known == {first.id: first.id, second.id: first.id}
+    assert await rig.counts() == {"accepted": 1, "ready": 1}
+
+
 async def test_a_run_replayed_with_its_keys_is_the_first_run(rig: Rig) -> None:
     """Children whose parents are known under other ids are recognised too, in one batch as over many."""
     for count in (3, 150):
@@ -197,6 +208,15 @@ async def test_limits_themselves_are_allowed(rig: Rig) -> None:
     task = await rig.task(task_id)
     assert (len(task.payload), task.deadline_ms, task.max_attempts) == (1024, latest, 1000)
     assert (await rig.claim())[0].deadline_ms == latest
+
+
+@pytest.mark.parametrize("fields", [{"delay_ms": 5000}, {"deadline_ms": 9_000_000_000_000}], ids=["delay", "deadline"])
+async def test_what_is_due_at_a_time_is_hinted(rig: Rig, fields: dict[str, int]) -> None:
+    """Hosts are told to look when a delay or a deadline comes in, since their timers are set for what they know."""
+    async with rig.listening(rig.keys.wake("")) as heard:
+        await rig.one(**fields)
+        await rig.one()
+    assert heard == [""]
 
 
 async def test_delay_and_deadline_are_kept_and_due(rig: Rig) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+from tests.integration.cli.installed import Place
+
 from ezaigents.engine import BlockingConnection, find_living
 from ezaigents.home import home_id
 from ezaigents.queue import Keys
 from ezaigents.settings import load_settings
-from tests.integration.cli.installed import Place
 
 
 def _break_an_index(place: Place) -> None:

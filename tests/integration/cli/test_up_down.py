@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,29 @@ def test_a_killed_host_is_followed_by_one_that_adopts_its_engine(place: Place) -
     assert place.engine_pid() == engine
 
 
+def test_down_never_ends_a_process_that_is_no_host(place: Place) -> None:
+    """A number in a lock file that is another process's is not killed; the host is said to run elsewhere."""
+    lock = place.home / "hosts" / "far.lock"
+    lock.parent.mkdir(parents=True, mode=0o700)
+    with subprocess.Popen(["sleep", "600"]) as bystander, lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write(f"{bystander.pid}\n")
+        held.flush()
+        done = place.ez("down")
+        assert done.code == 1
+        assert "host far lives" in done.error
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_nothing_is_imported_from_the_workspace(place: Place) -> None:
+    """A workspace is data: a file there that is named like a module of ours is not run by being stood in."""
+    for name in ("asyncio", "msgspec", "json", "ezaigents", "click"):
+        place.write(f"{name}.py", "raise SystemExit('taken in')\n")
+    place.up()
+    assert place.ez("run", "x", ".").code == 0
+
+
 def test_two_signals_stop_a_busy_host_at_once(place: Place) -> None:
     """A second signal shortens the grace."""
     pid = place.up(EZ_GRACE_S="300")
@@ -133,8 +158,6 @@ def test_a_data_folder_that_cannot_be_made_is_named(place: Place, tmp_path: Path
 
 def test_a_folder_that_is_gone_is_told(place: Place, tmp_path: Path) -> None:
     """Standing in a removed folder is an error in one line."""
-    import subprocess
-
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
     command = ["bash", "-c", script, "bash", *place.command("status")]
     done = subprocess.run(command, cwd=tmp_path, env=place.environ, capture_output=True, timeout=60, check=False)
@@ -172,7 +195,6 @@ def test_status_for_people_says_the_same(place: Place) -> None:
 
 def test_the_log_of_a_host_in_the_background_is_private_and_bounded(tmp_path: Path) -> None:
     """A log that is full begins anew and keeps its predecessor, so it never holds more than twice its limit."""
-    import subprocess
     import sys
 
     log = tmp_path / "host.log"

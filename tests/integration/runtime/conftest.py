@@ -1,25 +1,5 @@
-"""A data folder for each test; whatever engine lives beside it afterwards is killed."""
+"""The fixtures are in tests/integration/runtime/fixtures.py."""
 
-from __future__ import annotations
+from tests.integration.runtime.fixtures import settings, start_host
 
-import os
-import signal
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from ezaigents.engine.process import engine_pid
-from ezaigents.settings import Settings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
-    """Leases long enough for a busy machine, short enough to be waited for."""
-    workspace = tmp_path / "work"
-    workspace.mkdir()
-    yield Settings(home=str(tmp_path / "home"), workspace=str(workspace), lease_s=1.5, renew_s=0.3, grace_s=5.0)
-    for lock in tmp_path.rglob("engine.lock"):
-        pid = engine_pid(lock.parent)
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+__all__ = ["settings", "start_host"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -186,6 +187,12 @@ def call(fleet: Fleet, *args: str | int) -> Any:
     """One command on a connection of its own."""
     with BlockingConnection(fleet.engine.address) as connection:
         return connection.call(*args)
+
+
+def scripts_run(fleet: Fleet) -> int:
+    """How many scripts the engine has run so far."""
+    stats: bytes = call(fleet, "INFO", "commandstats")
+    return int(re.findall(r"cmdstat_evalsha:calls=(\d+)", stats.decode())[0])
 
 
 DONE = TaskState.DONE

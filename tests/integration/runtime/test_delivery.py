@@ -7,7 +7,7 @@ import time
 
 import msgspec
 import pytest
-from tests.integration.runtime.fleets import DONE, Bench, Yard, agent, at_once, hand_in, working
+from tests.integration.runtime.fleets import DONE, NO_WAKE, Bench, Yard, agent, at_once, hand_in, working
 from tests.leaks import run, until
 
 from ezaigents.agents import Context, TaskFailed
@@ -124,7 +124,7 @@ def test_a_lost_hint_is_made_up_for_by_the_sweep(settings: Settings) -> None:
 
     async def story() -> None:
         async with working(msgspec.structs.replace(settings, sweep_s=0.3), agent(at_once)) as yard:
-            deaf = yard.deaf_queue(submit=("call('PUBLISH', P .. 'wake:' .. lane, lane)", ""))
+            deaf = yard.deaf_queue(submit=NO_WAKE)
             ids = await hand_in(deaf, yard.client.place)
             assert (await yard.ended(ids, limit_s=5))[0].state is DONE
 
@@ -137,7 +137,7 @@ def test_without_hint_nor_sweep_nothing_is_picked_up(settings: Settings) -> None
     async def story() -> None:
         async with working(settings, agent(at_once)) as yard:
             await _swept(yard)
-            deaf = yard.deaf_queue(submit=("call('PUBLISH', P .. 'wake:' .. lane, lane)", ""))
+            deaf = yard.deaf_queue(submit=NO_WAKE)
             ids = await hand_in(deaf, yard.client.place)
             with pytest.raises(AssertionError, match="not within"):
                 await yard.ended(ids, limit_s=0.5)

@@ -17,7 +17,7 @@ from ezaigents.runtime.sweep import Sweeper
 from ezaigents.settings import Settings
 
 _NOW = "math.floor(tonumber(engine_time[2]) / 1000)"
-_LATER = {name: (_NOW, _NOW + " + tonumber(call('GET', P .. 'skew') or 0)") for name in NAMES}
+_LATER = dict.fromkeys(NAMES, (_NOW, _NOW + " + tonumber(call('GET', P .. 'skew') or 0)"))
 """Scripts whose clock can be set: the key `skew` is added to the engine's time, in ms."""
 
 

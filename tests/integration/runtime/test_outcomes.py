@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
-from tests.integration.runtime.fleets import DONE, Bench, agent, at_once, working
+from tests.integration.runtime.fleets import DONE, Bench, Do, agent, at_once, working
 from tests.leaks import run, until
 
 from ezaigents.agents import Context, TaskFailed
@@ -15,7 +16,7 @@ from ezaigents.records import Claim, Result, Task, TaskState
 from ezaigents.settings import Settings
 
 
-def _only(settings: Settings, do, **spec: object) -> Task:  # type: ignore[no-untyped-def]
+def _only(settings: Settings, do: Do, **spec: Any) -> Task:
     """The end of one task, worked on by `do`."""
 
     async def story() -> Task:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-from tests.integration.runtime.fleets import DONE, Bench, agent, assert_tables_empty, at_once, working
+from tests.integration.runtime.fleets import DONE, Bench, Do, agent, assert_tables_empty, at_once, working
 from tests.leaks import run, until
 
 from ezaigents.agents import Context, Declared
@@ -139,7 +139,7 @@ def test_thousands_of_tasks_leave_nothing_behind(settings: Settings, tmp_path: P
     run(story())
 
 
-def _slow(bench: Bench):  # type: ignore[no-untyped-def]
+def _slow(bench: Bench) -> Do:
     async def do(claim: Claim, context: Context) -> Result:
         bench.began.append(claim.id)
         bench.most = max(bench.most, bench.now)

@@ -7,7 +7,7 @@ import signal
 import time
 
 import msgspec
-from tests.integration.runtime.fleets import DONE, Bench, Yard, agent, at_once, hand_in, plain_queue, working
+from tests.integration.runtime.fleets import DONE, NO_WAKE, Bench, Yard, agent, at_once, hand_in, plain_queue, working
 from tests.leaks import run, until
 
 from ezaigents.agents import Context
@@ -118,7 +118,7 @@ def test_a_claim_that_was_answered_after_the_stop_is_handed_back(settings: Setti
         async with working(msgspec.structs.replace(settings, lease_s=30.0, renew_s=10.0), agent(bench.do)) as yard:
             await yard.ended(await yard.hand_in())
             bench.began.clear()
-            deaf = yard.deaf_queue(submit=("call('PUBLISH', P .. 'wake:' .. lane, lane)", ""))
+            deaf = yard.deaf_queue(submit=NO_WAKE)
             ids = await hand_in(deaf, yard.client.place)
             yard.kill_engine(signal.SIGSTOP)
             try:

@@ -27,7 +27,7 @@ def command() -> int:
     from ezaigents.engine import find_orphan, stop_orphan
 
     settings = settings_here()
-    hosts = _hosts_here(settings)
+    hosts, elsewhere = _hosts_here(settings)
     for pid in hosts.values():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
@@ -43,24 +43,30 @@ def command() -> int:
     if orphan:
         stop_orphan(settings)
         say(f"the engine (process {orphan}), which had no host, has stopped")
+    if elsewhere:
+        return 1
     if not hosts and not orphan:
         say(f"nothing runs on {settings.home}")
     return 0
 
 
-def _hosts_here(settings: Settings) -> dict[str, int]:
-    """The living hosts that are processes of this machine: a number in a lock file is not yet proof of that."""
+def _hosts_here(settings: Settings) -> tuple[dict[str, int], bool]:
+    """The living hosts that are processes of this machine, and whether there are others.
+
+    A number in a lock file is no proof: it may be a process of another container, or of another program by now.
+    """
     from ezaigents.cli.processes import holds_open
     from ezaigents.cli.talk import say
     from ezaigents.engine import living_hosts
 
-    found = {}
+    found, elsewhere = {}, False
     for name, pid in living_hosts(settings.home_path).items():
         if pid and holds_open(pid, settings.home_path / "hosts" / f"{name}.lock"):
             found[name] = pid
         else:
+            elsewhere = True
             say(f"ez: host {name} lives, and not as a process of this machine that we may end; stop it where it runs")
-    return found
+    return found, elsewhere
 
 
 def _wait(settings: Settings, hosts: dict[str, int]) -> dict[str, int]:

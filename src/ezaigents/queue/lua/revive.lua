@@ -17,9 +17,6 @@ for i, id in ipairs(ARGV) do
         open_parents = open_parents + 1
         call('SADD', P .. (h[6] == 'wait' and 'waits:' or 'child:') .. parent, id)
         call('HSET', P .. 't:' .. parent, 'kids', 1)
-      else -- it may not have told its children yet; this one must not be told
-        call('SREM', P .. 'child:' .. parent, id)
-        call('SREM', P .. 'waits:' .. parent, id)
       end
     end
     local to = open_parents > 0 and 'blocked' or 'ready'

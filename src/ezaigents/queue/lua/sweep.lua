@@ -3,14 +3,20 @@
 -- ARGV[1] age in ms after which an ended task is purged; ARGV[2] most ended tasks kept
 -- Result: {now, next due time of a lease, a delay or a deadline ('' = none), 1 when children wait to be told,
 --          ended tasks to purge now, when the next one is due ('' = none), {lane with work, ...}}
-local next_due
-for _, name in ipairs({ 'leased', 'delayed', 'deadline' }) do
-  local first = call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]
-  if first and (not next_due or tonumber(first) < next_due) then next_due = tonumber(first) end
+-- Of an idle engine little is asked: a sweep is most of what an idle fleet sends.
+local next_due, fanout, lanes = '', 0, {}
+if call('EXISTS', P .. 'leased', P .. 'delayed', P .. 'deadline', P .. 'fanout', P .. 'waiting') > 0 then
+  for _, name in ipairs({ 'leased', 'delayed', 'deadline' }) do
+    local first = call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2]
+    if first and (next_due == '' or tonumber(first) < next_due) then next_due = tonumber(first) end
+  end
+  fanout, lanes = call('EXISTS', P .. 'fanout'), call('SMEMBERS', P .. 'waiting')
 end
-local total = call('ZCARD', P .. 'ended')
-local old = call('ZCOUNT', P .. 'ended', '-inf', now - tonumber(ARGV[1]))
-local purge = math.max(old, total - tonumber(ARGV[2]))
+local purge, next_purge = 0, ''
 local oldest = call('ZRANGE', P .. 'ended', 0, 0, 'WITHSCORES')[2]
-return { now, next_due or '', call('EXISTS', P .. 'fanout'), purge,
-  oldest and tonumber(oldest) + tonumber(ARGV[1]) or '', call('SMEMBERS', P .. 'waiting') }
+if oldest then
+  next_purge = tonumber(oldest) + tonumber(ARGV[1])
+  purge = math.max(0, call('ZCARD', P .. 'ended') - tonumber(ARGV[2]))
+  if next_purge <= now then purge = math.max(purge, call('ZCOUNT', P .. 'ended', '-inf', now - tonumber(ARGV[1]))) end
+end
+return { now, next_due, fanout, purge, next_purge, lanes }

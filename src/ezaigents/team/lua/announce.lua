@@ -11,6 +11,7 @@ if ARGV[2] == '' then
 elseif ARGV[2] == 'still' then
   if redis.call('PEXPIRE', P .. 'host:' .. ARGV[1], HOUR_MS) == 0 then return 0 end
   redis.call('ZADD', P .. 'hosts', now, ARGV[1])
+  return 1 -- the silent ones are forgotten when a host comes or goes: this is said every half minute
 else
   redis.call('SET', P .. 'host:' .. ARGV[1], ARGV[2], 'PX', HOUR_MS)
   redis.call('ZADD', P .. 'hosts', now, ARGV[1])
