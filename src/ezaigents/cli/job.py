@@ -19,9 +19,7 @@ from ezaigents.cli.results import show_results
 from ezaigents.cli.rows import run_json
 from ezaigents.cli.show import show_json
 from ezaigents.cli.talk import say
-from ezaigents.client import Client, Handed
-from ezaigents.client.client import check_agent
-from ezaigents.client.submit import Wish, check_prompt
+from ezaigents.client import Client, Handed, Wish, check_agent, check_prompt
 from ezaigents.errors import InputError, NotRunning
 from ezaigents.records import OPEN_STATES, Task, TaskState
 from ezaigents.settings import Settings

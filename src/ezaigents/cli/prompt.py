@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ezaigents.cli.talk import say
-from ezaigents.client.submit import PROMPT_MAX_BYTES
+from ezaigents.client import PROMPT_MAX_BYTES
 from ezaigents.errors import InputError
 
 

@@ -73,11 +73,11 @@ class Client:
         return place_id(home_id(self.settings.home_path), self.settings.workspace)
 
     async def hosts(self) -> list[HostCard]:
-        """The hosts that live: those heard of, less those of this machine that no longer hold their name's lock."""
+        """The hosts that live: those heard of, less those of this data folder that no longer hold their name's lock."""
         seen = await self._registry.hosts()
         here = await asyncio.to_thread(living_hosts, self.settings.home_path)
-        node = os.uname().nodename
-        return [row.card for row in seen if row.card.node != node or row.card.name in here]
+        ours = (os.uname().nodename, self.settings.home)
+        return [row.card for row in seen if (row.card.node, row.card.home) != ours or row.card.name in here]
 
     async def agents(self) -> list[AgentRow]:
         """Every agent of every living host, by name; slots add up over the hosts where it is ready."""

@@ -76,7 +76,7 @@ def command(
     from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.job import Manner, do_job
     from ezaigents.cli.prompt import prompt_from
-    from ezaigents.client.submit import Wish
+    from ezaigents.client import Wish
     from ezaigents.records import TaskKind
     from ezaigents.workspace import resolve_inputs
 
