@@ -51,7 +51,6 @@ class Claimer:
         self._busy: dict[str, int] = {}
         self._running = 0
         self._idle_rss = 0
-        self._alone = False
         self._claims_made = 0
         self._wake = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None
@@ -80,8 +79,6 @@ class Claimer:
         else:
             del self._busy[agent]
         self._running -= 1
-        if self._running == 0:
-            self._alone = False
         if self._hungry:
             self._wake.set()
 
@@ -107,7 +104,7 @@ class Claimer:
                     break
 
     def _plan(self) -> list[tuple[Lane, int]]:
-        if not self._hungry or self._alone:
+        if not self._hungry:
             return []
         agents = {lane.agent for lane in self._hungry.values()}
         free = {name: self._agents[name].card.slots - self._busy.get(name, 0) for name in agents}
@@ -147,7 +144,7 @@ class Claimer:
             lane_name = lane_of(claim.agent, claim.place)
             got[lane_name] = got.get(lane_name, 0) + 1
         self._running += len(claims)
-        self._alone = bool(claims) and plan[0][0].quarantine
-        # A lane that gave all that was asked for may have more; it goes behind the others.
+        # A lane that gave all that was asked for may have more; it goes behind the others. A quarantine lane that
+        # gave its suspect is such a one, so nothing else is claimed while that runs.
         self._hungry.update({lane.name: lane for lane, count in plan if got.get(lane.name.rstrip("!"), 0) >= count})
         self._on_took(claims, sent_at)

@@ -109,6 +109,7 @@ class Renewer:
             if not self._busy.is_set():
                 self._busy.wait()
                 next_renewal = max(next_renewal, time.monotonic() + self._beat_s)
+                continue  # it may have been the stop that woke us
             stalled_s = time.monotonic() - self._beat_at
             if stalled_s > self._lag_s and not reported:
                 self._report_stall(stalled_s)

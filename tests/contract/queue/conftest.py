@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def rig(engine: Engine) -> Rig:
     return Rig(engine)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long forms run only when they are asked for, with `-m nightly`."""
+    if "nightly" not in config.option.markexpr:
+        for item in items:
+            if item.path.parent == Path(__file__).parent and item.get_closest_marker("nightly"):
+                item.add_marker(pytest.mark.skip(reason="runs with -m nightly"))
 
 
 @pytest.hookimpl(tryfirst=True)

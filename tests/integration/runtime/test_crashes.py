@@ -65,15 +65,25 @@ def test_a_host_takes_back_what_its_former_self_held(settings: Settings, start_h
 
 
 def test_a_dead_hosts_tasks_are_taken_over(settings: Settings, start_host: Start) -> None:
-    """What a killed host held is done by another one once its leases have ended, about a lease later."""
-    first = start_host(settings)
+    """What a killed host held is done by another one as soon as its leases have ended, without any hint."""
 
     async def story() -> None:
-        async with working(msgspec.structs.replace(settings, name="heir"), agent(at_once, "b"), agent(at_once)) as yard:
-            ids = await yard.hand_in(8, payload="slow")
-            first.end(signal.SIGKILL)
-            tasks = await yard.ended(ids, limit_s=10)
-            assert {task.state for task in tasks} == {DONE}
+        bench = Bench()
+        heir = msgspec.structs.replace(settings, name="heir", sweep_s=30.0)
+        async with working(heir, agent(bench.do, slots=1)) as yard:
+            own = await yard.hand_in()
+            await until(lambda: bench.now == 1)
+            first = await asyncio.to_thread(start_host, settings)
+            ids = await yard.hand_in(4, payload="long")
+
+            async def held() -> bool:
+                return (await yard.queue.counts())["leased"] == 5
+
+            await until(held)
+            await asyncio.to_thread(first.end, signal.SIGKILL)
+            bench.go.set()
+            tasks = await yard.ended(own + ids, limit_s=settings.lease_s + 5)
+            assert [(task.state, task.crashes) for task in tasks] == [(DONE, 0)] + [(DONE, 1)] * 4
 
     run(story())
 

@@ -17,8 +17,14 @@ from ezaigents.settings import Settings
 both = pytest.mark.parametrize("delivery", ["push", "poll"])
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With leases and sweeps so long that no sweep finds what a hint should have told."""
+    return msgspec.structs.replace(settings, lease_s=60.0, renew_s=20.0, sweep_s=60.0)
+
+
 def _by(settings: Settings, delivery: str) -> Settings:
-    return msgspec.structs.replace(settings, delivery=delivery, poll_s=0.05, sweep_s=30.0)
+    return msgspec.structs.replace(settings, delivery=delivery, poll_s=0.05)
 
 
 @both

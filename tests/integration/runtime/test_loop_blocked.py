@@ -40,6 +40,24 @@ def test_a_short_block_is_reported_and_costs_nothing(settings: Settings, caplog:
     assert "_sleep_in_the_loop" in caplog.text
 
 
+def test_an_idle_host_is_not_reported(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """A loop that sleeps because there is nothing to do does not stand still, also not when it is stopped."""
+
+    async def do(claim: Claim, context: Context) -> Result:
+        return Result()
+
+    async def story() -> None:
+        async with working(settings, agent(do)) as yard:
+            await yard.ended(await yard.hand_in())
+            await asyncio.sleep(1.0)  # the beat ends, and twice the time after which a block is reported passes
+            await yard.ended(await yard.hand_in())
+            await asyncio.sleep(1.0)
+
+    with caplog.at_level(logging.ERROR):
+        run(story())
+    assert "stood still" not in caplog.text
+
+
 def test_a_block_within_its_limit_keeps_the_claim(
     settings: Settings, start_host: Callable[[Settings], HostProcess]
 ) -> None:

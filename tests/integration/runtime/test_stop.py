@@ -152,6 +152,9 @@ def test_a_host_stops_while_its_engine_is_away(settings: Settings) -> None:
             await until(lambda: bench.now == 1)
             yard.kill_engine(signal.SIGSTOP)
             try:
+                _hint(yard)
+                yard.fleet.host._sweeper.look()
+                await asyncio.sleep(0.05)  # a claim and a sweep wait for their answers now
                 yard.fleet.stop()
                 async with asyncio.timeout(settings.grace_s + settings.lease_s + 5):
                     await yard.working

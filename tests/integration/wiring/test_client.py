@@ -193,6 +193,28 @@ def test_watching_sees_every_task_end(settings: Settings) -> None:
     run(story())
 
 
+def test_the_last_progress_has_all_the_news(settings: Settings) -> None:
+    """What the counts of a run tell its news tell too, however many other events lie between."""
+
+    async def story() -> None:
+        bench = Bench()
+        _write(settings, "a.py")
+        async with working(settings, agent(bench.do), agent(at_once, "noise")) as yard:
+            handed = await yard.client.submit(WISH)
+            watching = yard.client.watch(handed.run.id)
+            progress = [await anext(watching)]
+            await until(lambda: bench.now == 1)
+            for _ in range(200):  # three events each: more than one read takes
+                await yard.hand_in(agent="noise")
+            bench.go.set()
+            await yard.ended([spec.id for spec in handed.specs])
+            progress += [one async for one in watching]
+            done = {i for p in progress for event in p.news if event.state is DONE for i in event.tasks}
+            assert done == {spec.id for spec in handed.specs}
+
+    run(story())
+
+
 def test_watching_an_unknown_run_is_an_error(settings: Settings) -> None:
     """A run that nobody knows is not waited for."""
 

@@ -58,12 +58,12 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_line_after_a_torn_one_is_found(tmp_path: Path) -> None:
-    """What is appended behind a torn line is a line of its own."""
+    """What is appended behind a torn line is a line of its own, and the torn one is passed over."""
     make_id = IdMaker(ManualClock())
     first, second = make_id(), make_id()
     append_history(tmp_path, [_task(first)])
     (path,) = tmp_path.iterdir()
-    path.write_bytes(path.read_bytes() + b'{"id":"torn')
+    path.write_bytes(path.read_bytes() + b'{"id":"' + second.encode())
     append_history(tmp_path, [_task(second, summary="after")])
     found = find_in_history(tmp_path, second)
     assert found is not None
