@@ -141,7 +141,11 @@ def memory_of(pids: list[int]) -> Measured:
     """RSS and PSS of processes together, from /proc/PID/smaps_rollup."""
     rss = pss = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a child that has ended since, as the engine's own when it has rewritten its log
+        for line in text.splitlines():
             if line.startswith("Rss:"):
                 rss += int(line.split()[1]) * 1024
             elif line.startswith("Pss:"):
