@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,7 +14,7 @@ from ezaigents.agents import Context, TaskFailed
 from ezaigents.errors import TaskGone
 from ezaigents.ids import IdMaker
 from ezaigents.queue import append_history
-from ezaigents.records import Claim, Result, TaskState
+from ezaigents.records import Claim, Result, Task, TaskState
 from ezaigents.settings import Settings
 
 
@@ -114,8 +113,8 @@ def test_nothing_is_forgotten_that_cannot_be_written_down(settings: Settings) ->
     run(story())
 
 
-def test_old_days_leave_the_history(settings: Settings) -> None:
-    """A day older than `history_days` is deleted with the next purge; younger ones stay."""
+def test_old_days_leave_the_data_folder(settings: Settings) -> None:
+    """What is older than `history_days`, history and reports, is deleted with the next purge; younger stays."""
 
     class Yesterday:
         def __init__(self, days: int) -> None:
@@ -128,16 +127,23 @@ def test_old_days_leave_the_history(settings: Settings) -> None:
             return int(time.time() * 1000) - self._days * 86_400_000
 
     async def story() -> None:
-        history = settings.home_path / "history"
+        home = settings.home_path
+        old, young = [Task(id=IdMaker(Yesterday(days))(), state=DONE, run="r", agent="a", place="p") for days in (9, 2)]
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        append_history(home / "history", [old, young])
+        for task in (old, young):
+            (home / "tasks" / task.id / "1").mkdir(parents=True)
+            (home / "runs" / task.id).mkdir(parents=True)
         async with working(_forgetful(settings, history_days=3), agent(at_once)) as yard:
-            task = (await yard.ended(await yard.hand_in()))[0]
-            old, young = [msgspec.structs.replace(task, id=IdMaker(Yesterday(days))()) for days in (9, 2)]
-            append_history(history, [old, young])
             await yard.hand_in()
-            await _purged(yard, 2)
+            await _purged(yard, 1)
             assert (await yard.client.task(young.id)).id == young.id
             with pytest.raises(TaskGone):
                 await yard.client.task(old.id)
-            assert len(list(Path(history).iterdir())) == 2
+            assert len(list((home / "history").iterdir())) == 2
+            for name in ("tasks", "runs"):
+                left = {path.name for path in (home / name).iterdir()}
+                assert young.id in left
+                assert old.id not in left
 
     run(story())
