@@ -49,7 +49,7 @@ def test_without_the_fence_a_frozen_host_finishes_a_task_twice(tmp_path: Path, *
         hosts=2, slots=4, submitters=0, lease_s=1.0, stubborn=2, proxied=0, replaced={} if guarded else _FENCE
     )  # fmt: skip
     with Cluster(tmp_path, setup) as cluster:
-        cluster.submit([PlannedTask(key=f"k-{n}", work=Work(ms=1500)) for n in range(4)])
+        cluster.submit([PlannedTask(key=f"k-{n}", work=Work(ms=4000)) for n in range(4)])
         cluster.wait(lambda: len(_claims(cluster)) == 4, "four tasks were claimed")
         holder = _claims(cluster)[0].host
         held = [claim.task for claim in _claims(cluster) if claim.host == holder]

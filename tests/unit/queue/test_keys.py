@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import ezaigents
 from ezaigents.queue import Keys
 from ezaigents.queue.fsck.names import ALL_SORTS, sort_of
 
 _ROOT = Path(__file__).parents[3]
 _PAGE = (_ROOT / "docs" / "engine-keys.md").read_text()
-_SCRIPTS = sorted((_ROOT / "src" / "ezaigents").glob("*/lua/*.lua"))
+_SCRIPTS = sorted(Path(ezaigents.__file__).parent.glob("*/lua/*.lua"))
 _METHODS = [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
 _CHANNELS = {"wake:", "ctl:"}
 

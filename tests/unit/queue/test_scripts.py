@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ezaigents import queue
 from ezaigents.queue import load_scripts
 from ezaigents.queue.fsck.check import NAMES as FSCK_NAMES
 from ezaigents.queue.scripts import NAMES
 
-_FOLDER = Path(__file__).parents[3] / "src" / "ezaigents" / "queue" / "lua"
+_FOLDER = Path(queue.__file__).parent / "lua"
 
 
 def test_every_script_file_is_loaded_by_somebody() -> None:
