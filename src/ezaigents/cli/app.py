@@ -11,7 +11,7 @@ import os
 import click
 
 from ezaigents import __version__
-from ezaigents.cli.entry import USAGE, say_error
+from ezaigents.cli.talk import USAGE, say_error
 
 COMMANDS = {
     "up": "Start a fleet here and keep it running.",

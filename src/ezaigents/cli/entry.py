@@ -9,11 +9,7 @@ import contextlib
 import os
 import sys
 
-from ezaigents.cli.talk import say
-
-USAGE = 2
-INTERRUPTED = 130
-_LINE_MAX_CHARS = 2000
+from ezaigents.cli.talk import INTERRUPTED, say_error
 
 
 def run_command_line(argv: list[str] | None) -> int:
@@ -35,11 +31,6 @@ def run_command_line(argv: list[str] | None) -> int:
 
         return exit_code_of(error)
     return code
-
-
-def say_error(message: str) -> None:
-    """One line on stderr, however long the message was."""
-    say(f"ez: {' '.join(message.splitlines())[:_LINE_MAX_CHARS]}")
 
 
 def _run(arguments: list[str]) -> int:

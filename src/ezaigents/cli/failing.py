@@ -8,7 +8,7 @@ import time
 import traceback
 from pathlib import Path
 
-from ezaigents.cli.entry import say_error
+from ezaigents.cli.talk import say_error
 from ezaigents.codec import printable
 from ezaigents.errors import EzError
 

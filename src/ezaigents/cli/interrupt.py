@@ -9,8 +9,7 @@ import sys
 from types import FrameType
 from typing import Self
 
-from ezaigents.cli.entry import INTERRUPTED
-from ezaigents.cli.talk import say
+from ezaigents.cli.talk import INTERRUPTED, say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = "\x1b[?25h"

@@ -9,7 +9,6 @@ from contextlib import suppress
 import msgspec
 
 from ezaigents.agents.catalog import declared_agents
-from ezaigents.cli.entry import INTERRUPTED
 from ezaigents.cli.fleet import OwnFleet, fleet_for_job
 from ezaigents.cli.follow import End, follow
 from ezaigents.cli.interrupt import Interrupts, ask_whether_to_keep
@@ -18,7 +17,7 @@ from ezaigents.cli.progress import open_display
 from ezaigents.cli.results import show_results
 from ezaigents.cli.rows import run_json
 from ezaigents.cli.show import show_json
-from ezaigents.cli.talk import say
+from ezaigents.cli.talk import INTERRUPTED, say
 from ezaigents.client import Client, Handed, Wish, check_agent, check_prompt
 from ezaigents.errors import InputError, NotRunning
 from ezaigents.records import OPEN_STATES, Task, TaskState
