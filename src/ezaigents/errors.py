@@ -15,10 +15,9 @@
     │   └── QueueFull          too many open tasks
     ├── HostConflict           a living host already has this name on this data folder
     └── GiveUp                 repeating the call can never succeed
-        ├── StaleClaim         the claim's fence is no longer the task's
         └── TaskGone           no such task
 
-`exit_code` is what the command line leaves with (DESIGN: 1 a task failed, 2 usage, 3 unreachable, 4 limit).
+`exit_code` is what the command line leaves with (1 a task failed, 2 usage, 3 unreachable, 4 limit).
 """
 
 from __future__ import annotations
@@ -136,15 +135,6 @@ class HostConflict(EzError):
 
 class GiveUp(EzError):
     """Repeating the call can never succeed."""
-
-
-class StaleClaim(GiveUp):
-    """The task was claimed again since, or ended; nothing was changed."""
-
-    def __init__(self, task_id: str, fence: int) -> None:
-        super().__init__(f"claim {fence} on task {task_id} is no longer valid; its result was not taken")
-        self.task_id = task_id
-        self.fence = fence
 
 
 class TaskGone(GiveUp):

@@ -47,7 +47,6 @@ from ezaigents.errors import (
     NotRunning,
     QueueFull,
     RetryLater,
-    StaleClaim,
     TaskGone,
 )
 
@@ -142,7 +141,7 @@ def errors(error: EzError) -> None:
     later: tuple[type[RetryLater], ...] = (EngineDown, NotRunning)
     full: type[EngineDown] = EngineFull
     limit: type[LimitReached] = QueueFull
-    never: tuple[type[GiveUp], ...] = (StaleClaim, TaskGone)
+    never: tuple[type[GiveUp], ...] = (TaskGone,)
     del kinds, config, inputs, later, full, limit, never
     if isinstance(error, InputError):
         assert_type(error.field, str)
