@@ -46,7 +46,7 @@ class Answer(StrEnum):
 
 
 class PatchState(StrEnum):
-    """Where a task's patch stands; only edit tasks ever leave `none`."""
+    """Where a task's patch stands; only tasks that changed files ever leave `none`. docs/states.md has the picture."""
 
     NONE = "none"
     PROPOSED = "proposed"
@@ -112,7 +112,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     the newest claim, 0 before the first. `attempts`: attempts that ended in an error. `crashes`, `solo_crashes`:
     host deaths under this task, and those while it ran alone. `closed`: `fence:verb` of the last transition a
     holder made, or `revive`. `open_parents`: parents not yet done. `report`, `patch`: file names beneath the data
-    folder.
+    folder. `patch_fence`: number of the newest apply; `patch_error`: why it met a conflict; `patch_at_ms`: when the
+    patch last moved.
     """
 
     id: str
@@ -144,6 +145,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     report: str = ""
     patch: str = ""
     patch_state: PatchState = PatchState.NONE
+    patch_fence: int = 0
+    patch_error: str = ""
+    patch_at_ms: int = 0
     cost_microusd: int = 0
     simulated: bool = False
     accepted_ms: int = 0
@@ -156,6 +160,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """The right to work on one attempt of a task, as handed out by the queue.
 
     `attempt` counts from 1. `lease_until_ms` is the engine's time; the holder computes its own, earlier, end.
+    `patch_state`: `applying` or `applied` when an attempt before this one ended in the middle of its apply, or after it.
     """
 
     id: str
@@ -170,17 +175,19 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     crashes: int
     deadline_ms: int
     lease_until_ms: int
+    patch_state: PatchState = PatchState.NONE
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an agent hands back. `summary` is cut to 512 bytes on its way to the engine; the rest is in files.
 
-    `report`, `patch`: file names beneath the data folder, "" = none.
+    `report`, `patch`: file names beneath the data folder, "" = none. `applied`: the patch is in the workspace already.
     """
 
     summary: str = ""
     report: str = ""
     patch: str = ""
+    applied: bool = False
     cost_microusd: int = 0
     simulated: bool = False
 
@@ -204,7 +211,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The tasks of one `ez run`. `prompt` is stored once here; one over 1,024 bytes is in `prompt_file` instead.
 
     `prompt_file`: a file name beneath the data folder, "" = the prompt is here.
-    `summary_task`: id of the task whose parents are all the others, "" = none.
+    `summary_task`: id of the task whose parents are all the others, "" = none. `apply`: patches are applied as soon
+    as they are made.
     """
 
     id: str
@@ -215,6 +223,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: str
     prompt_file: str = ""
     summary_task: str = ""
+    apply: bool = False
     accepted_ms: int = 0
     counts: RunCounts = RunCounts()
 

@@ -51,6 +51,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ended_keep_s: float = 3600.0
     ended_keep_count: int = 100_000
     history_days: int = 30
+    heartbeat: str = "delta"
+    storage: str = "compact"
+    message_ttl_s: float = 3600.0
+    mailbox_most: int = 10_000
+    lock_wait_s: float = 60.0
+    overlap: str = "warn"
+    merge: str = "never"
+    note_days: int = 30
+    stuck_s: float = 600.0
     log_level: str = "info"
 
     @property
@@ -81,11 +90,20 @@ _RANGES: dict[str, tuple[float, float]] = {
     "ended_keep_s": (0.1, 10 * 365 * 86_400),
     "ended_keep_count": (1, 2**40),
     "history_days": (1, 36_500),
+    "message_ttl_s": (0.1, 3600),
+    "mailbox_most": (1, 1_000_000),
+    "lock_wait_s": (0, 3600),
+    "note_days": (1, 36_500),
+    "stuck_s": (1, 10 * 86_400),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "delivery": ("push", "poll"),
     "cache": ("bounded", "plain"),
     "engine_fsync": ("always", "everysec"),
+    "heartbeat": ("delta", "full"),
+    "storage": ("compact", "plain"),
+    "overlap": ("warn", "serialise", "block"),
+    "merge": ("never", "clean"),
     "log_level": ("debug", "info", "warning", "error"),
 }
 _TYPES = get_type_hints(Settings)

@@ -13,7 +13,7 @@ import msgspec
 from ezaigents.engine import Arg, Connection
 from ezaigents.errors import EngineDown, TaskGone
 from ezaigents.queue import Queue
-from ezaigents.records import RunCounts, TaskState
+from ezaigents.records import PatchState, RunCounts, TaskState
 
 _BLOCK_MS = 2000
 """An idle reader comes back this often to read the counts, so a lost hint costs this much."""
@@ -21,12 +21,16 @@ _PAUSE_S = 0.05
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Some tasks of a run reached a state. `at_ms` is the engine's time."""
+    """Some tasks of a run reached a state, or the patch of one did. `at_ms` is the engine's time.
+
+    `patch`: where the patch of the one task stands now; none = the event is about the tasks' own state.
+    """
 
     run: str
     state: TaskState
     tasks: tuple[str, ...]
     at_ms: int
+    patch: PatchState = PatchState.NONE
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,4 +117,5 @@ def _event(entry_id: bytes, fields: list[bytes]) -> Event:
         state=TaskState(pairs[b"s"].decode()),
         tasks=tuple(pairs[b"t"].decode().split()),
         at_ms=int(entry_id.split(b"-")[0]),
+        patch=PatchState(pairs.get(b"p", b"none").decode()),
     )

@@ -6,7 +6,7 @@ Source of the design: docs/architecture.md and docs/states.md; the transitions a
 from ezaigents.queue.history import append_history, drop_old_history, find_in_history, old_folders
 from ezaigents.queue.keys import Keys
 from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
-from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts
+from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts, read_scripts
 
 __all__ = [
     "Held",
@@ -21,5 +21,6 @@ __all__ = [
     "find_in_history",
     "load_scripts",
     "old_folders",
+    "read_scripts",
     "renew_args",
 ]

@@ -27,6 +27,7 @@ _ATTRIBUTE = {
     "sim": "simulated",
     "at": "accepted_ms",
     "ended": "ended_ms",
+    "patch_at": "patch_at_ms",
 }
 _TASK_ATTRIBUTES = frozenset(Task.__struct_fields__)
 
@@ -98,6 +99,7 @@ def packed_run(run: Run) -> bytes:
         ("place", run.place),
         ("prompt_file", run.prompt_file),
         ("summary_task", run.summary_task),
+        ("apply", 1 if run.apply else ""),
     ):
         if value:
             flat += (name, value)
@@ -109,6 +111,7 @@ def run_from_hash(run_id: str, fields: Mapping[bytes, bytes]) -> Run:
     values: dict[str, Any] = {name.decode(): raw.decode("utf-8", "replace") for name, raw in fields.items()}
     values.setdefault("prompt", "")
     counts = {name: values.pop(name, 0) for name in RunCounts.__struct_fields__}
+    values["apply"] = values.get("apply") == "1"
     values |= {"id": run_id, "accepted_ms": values.pop("at", 0), "counts": from_plain(counts, RunCounts)}
     values.pop("purged", None)
     return from_plain(values, Run)
@@ -116,7 +119,7 @@ def run_from_hash(run_id: str, fields: Mapping[bytes, bytes]) -> Run:
 
 def claim_from_row(row: list[Any]) -> Claim:
     """One row of claim.lua's answer, in its order."""
-    task_id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until = row
+    task_id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until, patch = row
     agent, _, place = lane.partition("@")
     return Claim(
         id=task_id,
@@ -131,6 +134,7 @@ def claim_from_row(row: list[Any]) -> Claim:
         crashes=int(crashes),
         deadline_ms=int(deadline),
         lease_until_ms=int(until),
+        patch_state=PatchState(patch),
     )
 
 
@@ -139,17 +143,28 @@ def error_fields(error: str) -> list[Arg]:
     return ["error", clip_bytes(error, SUMMARY_MAX_BYTES)]
 
 
-def result_fields(result: Result) -> list[Arg]:
-    """A result as finish.lua takes it: only what is not empty; the summary cut to its limit."""
+def handed_back(result: Result) -> list[Arg]:
+    """A result as patch.lua takes it: only what is not empty; the summary cut to its limit."""
     fields: list[Arg] = []
     for name, value in (
         ("summary", clip_bytes(result.summary, SUMMARY_MAX_BYTES)),
         ("report", result.report),
         ("patch", result.patch),
-        ("patch_state", PatchState.PROPOSED.value if result.patch else ""),
         ("cost", str(result.cost_microusd) if result.cost_microusd else ""),
         ("sim", 1 if result.simulated else ""),
     ):
         if value:
             fields += (name, value)
     return fields
+
+
+def result_fields(result: Result) -> list[Arg]:
+    """A result as finish.lua takes it: the same, and where its patch stands."""
+    patch_state = _patch_state(result)
+    return [*handed_back(result), *(("patch_state", patch_state) if patch_state else ())]
+
+
+def _patch_state(result: Result) -> str:
+    if result.applied:
+        return PatchState.APPLIED.value
+    return PatchState.PROPOSED.value if result.patch else ""

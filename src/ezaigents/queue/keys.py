@@ -92,12 +92,52 @@ class Keys:
         return f"{self.prefix}events"
 
     def host(self, name: str) -> str:
-        """String: a host's card, as JSON; gone one hour after its last sign of life."""
+        """Hash: a host's card and what ails it; gone one hour after its last sign of life."""
         return f"{self.prefix}host:{name}"
 
     def hosts(self) -> str:
         """Zset: host names by last sign of life."""
         return f"{self.prefix}hosts"
+
+    def paused(self) -> str:
+        """Hash: agents that take no tasks, `*` for all of them, and since when."""
+        return f"{self.prefix}paused"
+
+    def mailbox(self, agent: str) -> str:
+        """Stream: the messages to an agent, of the last hour."""
+        return f"{self.prefix}recent:{agent}"
+
+    def mail_read(self, agent: str) -> str:
+        """String: the last message of its mailbox that an agent has taken."""
+        return f"{self.prefix}read:{agent}"
+
+    def mail_sent(self, sender: str) -> str:
+        """String: nonce and answer of a sender's last batch of messages, for its repetition."""
+        return f"{self.prefix}sent:{sender}"
+
+    def plain_mail(self, agent: str) -> str:
+        """List: every message to an agent for ever, where `storage` is plain."""
+        return f"{self.prefix}messages:{agent}"
+
+    def lock(self, name: str) -> str:
+        """Hash: a file lease, by the hash of its pattern; gone when it ends."""
+        return f"{self.prefix}lock:{name}"
+
+    def locks(self) -> str:
+        """Zset: names of file leases by their end."""
+        return f"{self.prefix}locks"
+
+    def want(self, ticket: str) -> str:
+        """Hash: somebody who waits for file leases; gone at the deadline of the wait."""
+        return f"{self.prefix}want:{ticket}"
+
+    def wants(self) -> str:
+        """Zset: tickets of those who wait for file leases, first come first."""
+        return f"{self.prefix}wants"
+
+    def touched(self, task_id: str) -> str:
+        """Hash: the files a running task has read and changed."""
+        return f"{self.prefix}files:{task_id}"
 
     def wake(self, lane: str) -> str:
         """Channel: a lane has work; the channel of no lane says: look at what is due."""
@@ -106,3 +146,11 @@ class Keys:
     def control(self, host: str) -> str:
         """Channel: a word to one host."""
         return f"{self.prefix}ctl:{host}"
+
+    def mail(self, agent: str) -> str:
+        """Channel: an agent has mail."""
+        return f"{self.prefix}mail:{agent}"
+
+    def unlocked(self) -> str:
+        """Channel: file leases were given back."""
+        return f"{self.prefix}unlocked"

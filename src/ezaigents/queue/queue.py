@@ -18,10 +18,11 @@ import msgspec
 from ezaigents.codec import from_pack, to_pack
 from ezaigents.engine import Arg, Connection, Reply
 from ezaigents.errors import EngineDown, EngineFull, InputError, KeyConflict, QueueFull, TaskGone
-from ezaigents.policy import SUBMIT_BATCH, CrashPolicy, order_parents_first
+from ezaigents.policy import SUBMIT_BATCH, SUMMARY_MAX_BYTES, CrashPolicy, clip_bytes, order_parents_first
 from ezaigents.queue.fields import (
     claim_from_row,
     error_fields,
+    handed_back,
     packed_run,
     packed_spec,
     result_fields,
@@ -31,11 +32,11 @@ from ezaigents.queue.fields import (
 from ezaigents.queue.keys import Keys
 from ezaigents.queue.limits import check_specs
 from ezaigents.queue.scripts import Script, call_script, load_scripts
-from ezaigents.records import Answer, Claim, Result, Run, Task, TaskSpec, TaskState
+from ezaigents.records import Answer, Claim, PatchState, Result, Run, Task, TaskSpec, TaskState
 
 _T = TypeVar("_T")
-_ADDING = ("submit", "revive")
-"""Transitions that a full engine refuses; the others free memory, or soon will."""
+_ADDING = ("submit", "revive", "send")
+"""Scripts that a full engine refuses; the others free memory, or soon will."""
 _PAUSE_S = 0.02
 """Between two tries while the engine is loading or full."""
 
@@ -48,7 +49,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host should know when it wakes. Times in ms by the engine's clock; None = nothing to wait for."""
+    """What a host should know when it wakes. Times in ms by the engine's clock; None = nothing to wait for.
+
+    `paused`: agents that take no tasks, `*` = all of them.
+    """
 
     now_ms: int
     next_due_ms: int | None
@@ -56,6 +60,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     to_purge: int
     next_purge_ms: int | None
     lanes: tuple[str, ...]
+    paused: tuple[str, ...] = ()
 
 
 class Queue:
@@ -168,9 +173,9 @@ class Queue:
         rows = [(h.id, str(h.fence), delay_ms, error_fields(error)) for h, delay_ms, error in failed]
         return await self._settle("retry", rows)
 
-    async def release(self, held: Sequence[Held]) -> list[Answer]:
-        """Hand tasks back untouched, no attempt spent."""
-        return await self._settle("release", [(h.id, str(h.fence)) for h in held])
+    async def release(self, held: Sequence[Held], *, delay_ms: int = 0) -> list[Answer]:
+        """Hand tasks back untouched, no attempt spent; they may be claimed again after `delay_ms`."""
+        return await self._settle("release", [(h.id, str(h.fence), delay_ms) for h in held])
 
     async def stop_cancelled(self, held: Sequence[Held]) -> list[Answer]:
         """The holder ends tasks whose cancelling was asked for."""
@@ -187,6 +192,42 @@ class Queue:
         """Try ended tasks again with all their attempts (an operator's retry); STALE for those done or open."""
         return [Answer(a.decode()) for a in await self._transition("revive", list(task_ids))]
 
+    async def pause(self, agents: Sequence[str]) -> list[str]:
+        """Let agents (`*` = all) take no more tasks; returns all that are paused now."""
+        return await self._pausing("pause", agents)
+
+    async def resume(self, agents: Sequence[str] = ()) -> list[str]:
+        """Let agents take tasks again, none named = everything; returns those that are still paused."""
+        return await self._pausing("resume", agents)
+
+    async def paused(self) -> dict[str, int]:
+        """The agents that are paused (`*` = all of them), and since when (ms)."""
+        raw = await self.read("HGETALL", self.keys.paused())
+        return {name.decode(): int(since) for name, since in raw.items()}
+
+    async def _pausing(self, word: str, agents: Sequence[str]) -> list[str]:
+        names: list[bytes] = await self._transition("pause", [word, *agents])
+        return sorted(name.decode() for name in names)
+
+    # -- patches -------------------------------------------------------------------------------------------------
+
+    async def new_fence(self) -> int:
+        """A number above every fence given out before."""
+        return int(await self._transition("fence", []))
+
+    async def move_patch(
+        self, task_id: str, to: PatchState, fence: int, *, result: Result | None = None, error: str = ""
+    ) -> Answer:
+        """Move a task's patch under the fence of one apply; `result` is what its attempt will hand back.
+
+        STALE when a later apply has begun, or the patch may not be applied; docs/states.md has the picture.
+        """
+        args: list[Arg] = [task_id, to.value, str(fence), *(handed_back(result) if result else [])]
+        if error:
+            args += ["patch_error", clip_bytes(error, SUMMARY_MAX_BYTES)]
+        answer: bytes = await self._transition("patch", args)
+        return Answer(answer.decode())
+
     # -- keep in motion ------------------------------------------------------------------------------------------
 
     async def reap(self, policy: CrashPolicy, *, owner: str = "", most: int = 100) -> list[tuple[str, TaskState]]:
@@ -201,7 +242,7 @@ class Queue:
 
     async def sweep(self, keep_ms: int, keep_count: int) -> Sweep:
         """Look, changing nothing: what is due, which lanes have work."""
-        now, due, fanout, purge, next_purge, lanes = await self._transition("sweep", [keep_ms, keep_count])
+        now, due, fanout, purge, next_purge, lanes, paused = await self._transition("sweep", [keep_ms, keep_count])
         return Sweep(
             now_ms=now,
             next_due_ms=due if isinstance(due, int) else None,
@@ -209,11 +250,15 @@ class Queue:
             to_purge=purge,
             next_purge_ms=next_purge if isinstance(next_purge, int) else None,
             lanes=tuple(lane.decode() for lane in lanes),
+            paused=tuple(name.decode() for name in paused),
         )
 
-    async def purge(self, task_ids: Sequence[str]) -> int:
-        """Forget ended tasks (their records are kept elsewhere first); returns how many were removed."""
-        removed: int = await self._transition("purge", list(task_ids))
+    async def purge(self, task_ids: Sequence[str], *, keep_patches_ms: int = 0) -> int:
+        """Forget ended tasks (their records are kept elsewhere first); returns how many were removed.
+
+        One whose patch is not applied stays until `keep_patches_ms` after its acceptance.
+        """
+        removed: int = await self._transition("purge", [keep_patches_ms, *task_ids])
         return removed
 
     # -- look ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ezaigents.engine import Arg, BlockingConnection, Connection, EngineRefusal,
 _FOLDER = Path(__file__).parent / "lua"
 NAMES = (
     "submit", "claim", "finish", "fail", "retry", "release", "cancel",
-    "renew", "reap", "promote", "revive", "purge", "sweep",
+    "renew", "reap", "promote", "revive", "purge", "sweep", "pause", "patch", "fence",
 )  # fmt: skip
 
 
@@ -37,17 +37,23 @@ def load_scripts(
     `replaced` maps a script's name to (old, new): the fault tests take a guard out this way. Raises ValueError when
     `old` is not there, so that such a test cannot pass by missing its guard.
     """
-    prelude = (_FOLDER / "_prelude.lua").read_text()
-    scripts = {}
-    for name in names:
-        first, rest = (_FOLDER / f"{name}.lua").read_text().split("\n", 1)
-        text = f"{first}\n{prelude}{rest}"
-        if replaced and name in replaced:
-            old, new = replaced[name]
+    scripts = read_scripts(_FOLDER, names)
+    for name, (old, new) in (replaced or {}).items():
+        if name in scripts:
+            text = scripts[name].text
             if old not in text:
                 raise ValueError(f"{name}.lua does not hold {old!r}")
-            text = text.replace(old, new)
-        scripts[name] = Script(name, text)
+            scripts[name] = Script(name, text.replace(old, new))
+    return scripts
+
+
+def read_scripts(folder: Path, names: Iterable[str]) -> dict[str, Script]:
+    """Read the scripts of a room, its `_prelude.lua` behind the `#!lua` line of each."""
+    prelude = (folder / "_prelude.lua").read_text()
+    scripts = {}
+    for name in names:
+        first, rest = (folder / f"{name}.lua").read_text().split("\n", 1)
+        scripts[name] = Script(name, f"{first}\n{prelude}{rest}")
     return scripts
 
 

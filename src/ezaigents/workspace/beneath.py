@@ -1,7 +1,7 @@
-"""Opening a file beneath a root, whatever its name, links and races are.
+"""Opening a file or a folder beneath a root, whatever its name, links and races are.
 
-Job: a descriptor of a regular file that lies beneath the root at the moment of opening, or a typed refusal.
-Not its job: reading it (windows), finding it (walk), writing (later).
+Job: a descriptor of a regular file, or of a folder, that lies beneath the root at the moment of opening, or a typed
+refusal. Not its job: reading it (windows), finding it (walk), naming it (naming), writing (applying).
 Two ways with the same answers: openat2 with RESOLVE_BENEATH where the kernel has it, else a walk that holds a
 descriptor of each folder on the way. Links inside the workspace are followed, absolute links are refused.
 Source: openat2(2), Linux man-pages 6.
@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from ezaigents.workspace.errors import FileMissing, FileRefused, FileUnreadable, NotRegular, PathOutside
@@ -27,9 +28,10 @@ _MAX_LINKS = 40
 """Links followed in one path, as in Linux."""
 # O_NONBLOCK: a FIFO without a writer must not hold us. O_NOCTTY: a terminal must not become ours.
 _FILE_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_FOLDER_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+# O_PATH: a folder that may be passed through and not listed is enough on the way to a file.
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_DIRECTORY
 
-_Opener = Callable[[str, str], int]
+_Opener = Callable[[str, str, int], int]
 
 
 def open_beneath(root: str | Path, relative: str, *, hidden: Path | None = None) -> int:
@@ -47,13 +49,34 @@ def open_by_walk(root: str | Path, relative: str, *, hidden: Path | None = None)
     return _opened(root, relative, hidden, _open_by_walk)
 
 
-def _opened(root: str | Path, relative: str, hidden: Path | None, opener: _Opener) -> int:
+def open_folder_beneath(root: str | Path, relative: str) -> int:
+    """Open a folder beneath `root`, "." for the root itself, to go on from its descriptor, not to list it.
+
+    Raises PathOutside, FileMissing (also when it is no folder), FileUnreadable.
+    """
+    check_relative(relative)
+    try:
+        return _open_by_kernel(str(root), relative, _FOLDER_FLAGS)
+    except OSError as error:
+        raise _refusal(relative, error) from error
+
+
+def check_relative(relative: str) -> None:
+    """Raise PathOutside for what names nothing beneath any root."""
     if not relative or "\0" in relative:
         raise PathOutside(relative, "is empty" if not relative else "holds a NUL character")
     if relative.startswith("/"):
         raise PathOutside(relative)
     try:
-        descriptor = opener(str(root), relative)
+        os.fsencode(relative)
+    except UnicodeEncodeError as error:
+        raise PathOutside(relative, "holds a character that no file name can hold") from error
+
+
+def _opened(root: str | Path, relative: str, hidden: Path | None, opener: _Opener) -> int:
+    check_relative(relative)
+    try:
+        descriptor = opener(str(root), relative, _FILE_FLAGS)
     except OSError as error:
         raise _refusal(relative, error) from error
     try:
@@ -68,7 +91,7 @@ def _check(descriptor: int, relative: str, hidden: Path | None) -> None:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         raise NotRegular(relative, f"not a file but {kind_of(mode)}")
-    if hidden is not None and _lies_in(descriptor, hidden):
+    if hidden is not None and lies_in(path_of(descriptor), hidden):
         raise PathOutside(relative, "lies in the data folder")
 
 
@@ -85,12 +108,13 @@ def kind_of(mode: int) -> str:
     return next((words for test, words in kinds if test(mode)), "a special file")
 
 
-def _lies_in(descriptor: int, folder: Path) -> bool:
-    real = os.path.realpath(folder)
-    return _path_of(descriptor).startswith(real.rstrip("/") + "/")
+def lies_in(path: str, folder: Path) -> bool:
+    """Say whether a path without links is that of `folder` or of something in it."""
+    return f"{path}/".startswith(os.path.realpath(folder).rstrip("/") + "/")
 
 
-def _path_of(descriptor: int) -> str:
+def path_of(descriptor: int) -> str:
+    """The absolute path, without links, of what is open; "" where the system cannot tell."""
     try:
         import fcntl
 
@@ -114,12 +138,12 @@ def _refusal(relative: str, error: OSError) -> PathOutside | FileRefused:
     return FileUnreadable(relative, f"cannot be read ({os.strerror(error.errno or errno.EIO).lower()})")
 
 
-def _open_by_kernel(root: str, relative: str) -> int:
+def _open_by_kernel(root: str, relative: str, flags: int) -> int:
     folder = os.open(root, _FOLDER_FLAGS)
     try:
         for _ in range(_RACE_RETRIES):
             try:
-                return _openat2(folder, relative)
+                return _openat2(folder, relative, flags)
             except OSError as error:
                 # EPERM: sandboxes that do not know the call refuse it so; the walk gives the true answer.
                 if error.errno in {errno.ENOSYS, errno.EPERM}:
@@ -128,10 +152,10 @@ def _open_by_kernel(root: str, relative: str) -> int:
                     raise
     finally:
         os.close(folder)
-    return _open_by_walk(root, relative)
+    return _open_by_walk(root, relative, flags)
 
 
-def _openat2(folder: int, relative: str) -> int:
+def _openat2(folder: int, relative: str, flags: int) -> int:
     import sys
 
     if sys.platform != "linux":
@@ -139,10 +163,8 @@ def _openat2(folder: int, relative: str) -> int:
     import ctypes
 
     # struct open_how: flags, mode, resolve; each 64 bits.
-    how = (ctypes.c_uint64 * 3)(_FILE_FLAGS, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    call.restype = ctypes.c_long
-    answer: int = call(
+    how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    answer: int = _syscall()(
         ctypes.c_long(_SYS_OPENAT2),
         ctypes.c_int(folder),
         ctypes.c_char_p(os.fsencode(relative)),
@@ -155,7 +177,17 @@ def _openat2(folder: int, relative: str) -> int:
     return answer
 
 
-def _open_by_walk(root: str, relative: str) -> int:
+@cache
+def _syscall() -> Callable[..., int]:
+    # Kept because looking it up costs as much as the call; nothing in it changes.
+    import ctypes
+
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    call.restype = ctypes.c_long
+    return call
+
+
+def _open_by_walk(root: str, relative: str, last_flags: int) -> int:
     """Go component by component, holding every folder passed, so that `..` leads to where we came from."""
     folders = [os.open(root, _FOLDER_FLAGS)]
     pending = relative.split("/")[::-1]
@@ -170,7 +202,7 @@ def _open_by_walk(root: str, relative: str) -> int:
                 os.close(folders.pop())
             elif name not in {"", "."}:
                 try:
-                    flags = _FILE_FLAGS if is_last else _FOLDER_FLAGS
+                    flags = last_flags if is_last else _FOLDER_FLAGS
                     descriptor = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folders[-1])
                 except OSError as error:
                     target = _link_target(name, folders[-1])

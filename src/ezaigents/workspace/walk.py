@@ -16,6 +16,7 @@ import msgspec
 from ezaigents.workspace.beneath import kind_of
 from ezaigents.workspace.errors import FileMissing, NotRegular
 from ezaigents.workspace.ignore import IgnoreChain, chain_for
+from ezaigents.workspace.protected import STAGING_PREFIX
 
 _OnSkipped = Callable[[str, str], None]
 
@@ -32,9 +33,10 @@ def walk(
 ) -> Iterator[FoundFile]:
     """Yield the regular files beneath `start`: each folder's files first, then its folders, by name.
 
-    `start`: relative to `root`, "" for all. Left out: what `.gitignore` files hide, `.git`, the data folder
-    `home`, symbolic links, and whatever is neither file nor folder. A `start` that is itself hidden was asked
-    for by name: it is walked with the `.gitignore` files beneath it only. One that is a file is yielded.
+    `start`: relative to `root`, "" for all. Left out: what `.gitignore` files hide, `.git`, what an apply is
+    staging, the data folder `home`, symbolic links, and whatever is neither file nor folder. A `start` that is itself
+    hidden was asked for by name: it is walked with the `.gitignore` files beneath it only. One that is a file is
+    yielded.
     `on_skipped(path, reason)` hears of unreadable folders.
     Raises FileMissing, and NotRegular when `start` is neither.
     """
@@ -113,7 +115,11 @@ def _listing(
         is_folder = entry.is_dir(follow_symlinks=False)
         if not is_folder and not entry.is_file(follow_symlinks=False):
             continue
-        if entry.name == ".git" or (chain is not None and chain.hides(path, is_folder=is_folder)):
+        if (
+            entry.name == ".git"
+            or entry.name.startswith(STAGING_PREFIX)
+            or (chain is not None and chain.hides(path, is_folder=is_folder))
+        ):
             continue
         if is_folder:
             if not _is_hidden(entry, hidden):

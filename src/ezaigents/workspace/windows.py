@@ -1,6 +1,6 @@
 """Reading a file in windows.
 
-Job: bounded memory, a limit, and the content's hash. Not its job: what the bytes mean.
+Job: bounded memory, a limit, the content's hash, and one window out of the middle. Not its job: what the bytes mean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ WINDOW_BYTES = 64 * 1024
 
 
 class Windows:
-    """One pass over a file. Iterate once; `size_bytes` and `sha256` cover what was handed out so far."""
+    """One pass over a file. Iterate once; `size_bytes` and `sha256` cover what was handed out so far.
+
+    `mode`: the permission bits; setuid, setgid and the sticky bit are not among them.
+    """
 
     def __init__(self, descriptor: int, path: str, limit_bytes: int, window_bytes: int) -> None:
         self._descriptor = descriptor
@@ -27,6 +30,7 @@ class Windows:
         self._window_bytes = window_bytes
         self._hash = hashlib.sha256()
         self.size_bytes = 0
+        self.mode = os.fstat(descriptor).st_mode & 0o777
 
     @property
     def sha256(self) -> str:
@@ -58,8 +62,7 @@ class Windows:
         try:
             return os.read(self._descriptor, self._window_bytes)
         except OSError as error:
-            reason = os.strerror(error.errno or errno.EIO).lower()
-            raise FileUnreadable(self._path, f"cannot be read ({reason})") from error
+            raise _unreadable(self._path, error) from error
 
 
 def read_windows(
@@ -81,3 +84,20 @@ def read_windows(
         os.close(descriptor)
         raise FileTooLarge(relative, size_bytes, limit_bytes)
     return Windows(descriptor, relative, limit_bytes, window_bytes)
+
+
+def read_window(descriptor: int, path: str, offset: int, size_bytes: int) -> bytes:
+    """Return up to `size_bytes` bytes from `offset` on: fewer only at the file's end. `path` is for the message."""
+    pieces = []
+    try:
+        while size_bytes > 0 and (piece := os.pread(descriptor, min(size_bytes, WINDOW_BYTES), offset)):
+            pieces.append(piece)
+            offset += len(piece)
+            size_bytes -= len(piece)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return b"".join(pieces)
+
+
+def _unreadable(path: str, error: OSError) -> FileUnreadable:
+    return FileUnreadable(path, f"cannot be read ({os.strerror(error.errno or errno.EIO).lower()})")

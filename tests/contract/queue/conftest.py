@@ -1,34 +1,10 @@
-"""The queue's contract, against each engine there is: the embedded one, and Redis where one is installed.
-
-Tests are coroutines; each gets a `rig` over an emptied engine, and after it everything must be consistent.
-"""
+"""The long forms of the queue's contract run only when they are asked for."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.contract.queue.rig import Rig
-from tests.engines import Engine, redis_program, running_engine
-
-
-@pytest.fixture(scope="session", params=["embedded", "redis"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    program = redis_program() if request.param == "redis" else None
-    if request.param == "redis" and program is None:
-        pytest.skip("no redis-server on PATH, and EZ_TEST_REDIS names none")
-    with running_engine(tmp_path_factory.mktemp(request.param), program) as engine:
-        yield engine
-
-
-@pytest.fixture
-def rig(engine: Engine) -> Rig:
-    return Rig(engine)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,20 +13,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.path.parent == Path(__file__).parent and item.get_closest_marker("nightly"):
                 item.add_marker(pytest.mark.skip(reason="runs with -m nightly"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters
-    asyncio.run(_run(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names}))
-    return True
-
-
-async def _run(test: Any, arguments: dict[str, Any]) -> None:
-    async with AsyncExitStack() as stack:
-        for argument in arguments.values():
-            if isinstance(argument, Rig):
-                await stack.enter_async_context(argument)
-        await test(**arguments)

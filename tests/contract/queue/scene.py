@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tests.contract.queue.rig import LANE, LONG_MS, Rig
 
-from ezaigents.records import OnParentFailure, Result, TaskKind
+from ezaigents.records import OnParentFailure, PatchState, Result, TaskKind
 
 FAR_MS = 9_000_000_000_000
 
 
 async def everything(rig: Rig) -> dict[str, str]:
     """Make it; returns a task's id by what it shows."""
-    run = rig.new_run(prompt_file="runs/p", summary_task=rig.make_id())
+    run = rig.new_run(prompt_file="runs/p", summary_task=rig.make_id(), apply=True)
     named: dict[str, str] = {}
     named["suspect"] = await rig.one(run=run, title="suspect")
     for _ in range(2):
@@ -21,6 +21,9 @@ async def everything(rig: Rig) -> dict[str, str]:
     await rig.crash(named["suspect"])
     named["done"] = await rig.one(run=run, key="k-done", kind=TaskKind.EDIT, payload="gone when done")
     await rig.finish(await rig.hold(named["done"]), summary="s", report="r", patch="p", cost_microusd=5, simulated=True)
+    fence = await rig.queue.new_fence()
+    await rig.queue.move_patch(named["done"], PatchState.APPLYING, fence)
+    await rig.queue.move_patch(named["done"], PatchState.CONFLICT, fence, error="a.py was changed")
     named["dead"] = await rig.one(run=run, max_attempts=1, key="k-dead")
     await rig.queue.retry([(await rig.hold(named["dead"]), 0, "e")])
     named["skipped"] = await rig.one(run=run, parents=(named["dead"],), on_parent_failure=OnParentFailure.SKIP)

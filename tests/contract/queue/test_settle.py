@@ -118,12 +118,12 @@ async def test_a_batch_is_answered_item_by_item(rig: Rig) -> None:
 
 
 async def test_a_result_is_kept_and_the_payload_dropped(rig: Rig) -> None:
-    """Finish stores summary, files, patch and cost; the payload has served its turn."""
+    """Finish stores summary, files and cost; the payload has served its turn."""
     task_id = await rig.one(payload="input", deadline_ms=9_000_000_000_000)
-    result = Result(summary="s" * 600, report="tasks/r.json", patch="tasks/p.diff", cost_microusd=12, simulated=True)
+    result = Result(summary="s" * 600, report="tasks/r.json", cost_microusd=12, simulated=True)
     await rig.queue.finish([(await rig.hold(task_id), result)])
     task = await rig.task(task_id)
-    assert (task.report, task.patch, task.patch_state) == ("tasks/r.json", "tasks/p.diff", PatchState.PROPOSED)
+    assert (task.report, task.patch, task.patch_state) == ("tasks/r.json", "", PatchState.NONE)
     assert (task.cost_microusd, task.simulated, task.payload) == (12, True, "")
     assert len(task.summary.encode()) == 512
     assert task.ended_ms >= task.accepted_ms

@@ -17,13 +17,14 @@ from ezaigents.errors import EngineDown
 from ezaigents.policy import CrashPolicy
 from ezaigents.queue import Held, Queue
 from ezaigents.queue.scripts import NAMES
-from ezaigents.records import OnParentFailure, Result, TaskSpec
+from ezaigents.records import OnParentFailure, PatchState, Result, TaskSpec
 
 Act = Callable[[Queue], Awaitable[Any]]
 Scene = Callable[[Rig], Awaitable[Act]]
 SCENES: dict[str, Scene] = {}
-ANSWERS_MAY_DIFFER = frozenset({"reap", "promote", "purge"})
-"""These tell what this call did; a repeat finds it done, which is no effect more and no effect less."""
+ANSWERS_MAY_DIFFER = frozenset({"reap", "promote", "purge", "fence"})
+"""These tell what this call did; a repeat finds it done, which is no effect more and no effect less. A fence that
+nobody heard of is not used."""
 
 
 def _scene(scene: Scene) -> Scene:
@@ -131,12 +132,30 @@ async def _sweep(rig: Rig) -> Act:
     return lanes
 
 
+@_scene
+async def _pause(rig: Rig) -> Act:
+    await rig.submit(2)
+    return lambda queue: queue.pause(["null", "other"])
+
+
+@_scene
+async def _fence(rig: Rig) -> Act:
+    return lambda queue: queue.new_fence()
+
+
+@_scene
+async def _patch(rig: Rig) -> Act:
+    (first, _) = await _held_pair(rig)
+    return lambda queue: queue.move_patch(first.id, PatchState.APPLYING, first.fence, result=Result(patch="p"))
+
+
 async def _picture(rig: Rig) -> Any:
     """All that a transition may leave behind, without ids, times and fences."""
     keys = sorted(key.decode() for key in await rig.raw("KEYS", rig.keys.task("*")))
     tasks = await rig.queue.tasks([key[-18:] for key in keys])
     rows = [
-        (t.state, t.seq, t.attempts, t.crashes, t.cancel_requested, t.open_parents, t.closed.partition(":")[2], t.error)
+        (t.state, t.seq, t.attempts, t.crashes, t.cancel_requested, t.open_parents, t.closed.partition(":")[2])
+        + (t.error, t.patch, t.patch_state)
         for t in tasks
     ]
     return rows, await rig.counts(), await rig.raw("XLEN", rig.keys.events())

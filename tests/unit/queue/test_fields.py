@@ -114,9 +114,10 @@ def test_errors_are_cut_and_storable() -> None:
 
 def test_a_claim_row_is_read_by_position() -> None:
     """The order of claim.lua's answer is the order read here; the fence comes as text and becomes a number."""
-    claim = claim_from_row([ID, "9007199254740993", "r", "a@b!", "edit", "t", "p", 2, 1, 7, 9])
+    claim = claim_from_row([ID, "9007199254740993", "r", "a@b!", "edit", "t", "p", 2, 1, 7, 9, "applying"])
     assert (claim.fence, claim.agent, claim.place, claim.kind) == (9007199254740993, "a", "b", TaskKind.EDIT)
     assert (claim.attempt, claim.crashes, claim.deadline_ms, claim.lease_until_ms) == (2, 1, 7, 9)
+    assert claim.patch_state is PatchState.APPLYING
 
 
 def test_a_run_is_read_with_its_counts() -> None:

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[3]
 _PAGE = (_ROOT / "docs" / "engine-keys.md").read_text()
 _SCRIPTS = sorted(Path(ezaigents.__file__).parent.glob("*/lua/*.lua"))
 _METHODS = [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
-_CHANNELS = {"wake:", "ctl:"}
+_CHANNELS = {"wake:", "ctl:", "mail:", "unlocked"}
 
 
 def _name(method: str) -> str:
@@ -55,7 +55,7 @@ def test_scripts_say_how_they_behave_when_memory_is_full(path: Path) -> None:
     first = path.read_text().split("\n", 1)[0]
     if path.name == "_prelude.lua":
         assert not first.startswith("#!")
-    elif path.stem in ("submit", "revive"):
+    elif path.stem in ("submit", "revive", "send"):
         assert first == "#!lua"
     else:
         assert first in ("#!lua flags=allow-oom", "#!lua flags=no-writes")

@@ -1,4 +1,4 @@
-"""A folder that other users may enter: pytest's own are closed to them."""
+"""A folder that other users may enter (pytest's own are closed to them), and a place for attempts at a task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.workspace.attempts import Bench
 
 
 @pytest.fixture
@@ -16,3 +17,8 @@ def shared_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)

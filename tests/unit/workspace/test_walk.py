@@ -121,6 +121,12 @@ def test_special_files_and_git_are_left_out(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["a.py", "module/b.py"]
 
 
+def test_what_an_apply_is_staging_is_left_out(tmp_path: Path) -> None:
+    """Copies beside the files, left by an apply that died, are nobody's work."""
+    make(tmp_path, "a", "sub/.ez-t1-2/0", ".ez-t1-2.0000abcd/1", "sub/b")
+    assert paths(tmp_path) == ["a", "sub/b"]
+
+
 def test_data_folder_is_left_out(tmp_path: Path) -> None:
     """The data folder inside a workspace is not walked."""
     make(tmp_path, "a.py", "state/token", "other/state/x")

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from ezaigents.agents.local.storing import write_whole
 from ezaigents.codec import from_json, restored, storable, to_json
 from ezaigents.errors import InputError
 from ezaigents.policy import PAYLOAD_MAX_BYTES
-from ezaigents.workspace import FileRefused, PathOutside, read_windows
+from ezaigents.workspace import FileRefused, PathOutside, read_windows, write_whole
 
 _LIST_MAX_BYTES = 16 * 1024 * 1024
 """A list of paths larger than this was not written by `encode_payload`."""

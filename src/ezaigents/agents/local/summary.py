@@ -31,9 +31,8 @@ from ezaigents.agents.local.figures import (
 )
 from ezaigents.agents.local.markdown import render
 from ezaigents.agents.local.protocol import Part, Summarize, Summarized
-from ezaigents.agents.local.storing import write_whole
 from ezaigents.codec import from_json, printable, restored, to_pretty_json
-from ezaigents.workspace import FileRefused, PathOutside, read_windows
+from ezaigents.workspace import FileRefused, PathOutside, read_windows, write_whole
 
 SPOTS = 10
 ROWS_LISTED = 20_000

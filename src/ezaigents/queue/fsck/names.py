@@ -32,6 +32,9 @@ _SINGLE = {
         Sort("dead", "zset"),
         Sort("fanout", "zset"),
         Sort("hosts", "zset"),
+        Sort("paused", "hash"),
+        Sort("locks", "zset"),
+        Sort("wants", "zset"),
     )
 }
 _FAMILIES = {
@@ -44,7 +47,14 @@ _FAMILIES = {
         Sort("waits:", "set"),
         Sort("key:", "string"),
         Sort("claim:", "string", mortal=True),
-        Sort("host:", "string", mortal=True),
+        Sort("host:", "hash", mortal=True),
+        Sort("recent:", "stream", mortal=True),
+        Sort("read:", "string", mortal=True),
+        Sort("sent:", "string", mortal=True),
+        Sort("messages:", "list"),
+        Sort("lock:", "hash", mortal=True),
+        Sort("want:", "hash", mortal=True),
+        Sort("files:", "hash", mortal=True),
     )
 }
 ALL_SORTS = (*_SINGLE.values(), *_FAMILIES.values())

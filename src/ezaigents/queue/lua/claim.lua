@@ -1,31 +1,34 @@
 #!lua flags=allow-oom
 -- claim: lease up to n tasks of each lane to a host, with a fence each; nothing is popped before it is leased.
 -- ARGV[1] nonce; ARGV[2] host; ARGV[3] lease ms; ARGV[4..] pairs lane, n
--- Result: packed array of {id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until};
+-- Result: packed array of {id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until, patch state};
 --         the nonce of the host's last claim gets the same tasks again, as far as their claims still hold.
+-- Nothing is taken from the lanes of an agent that is paused.
 local lease_until = now + tonumber(ARGV[3])
 local function handed(id, fence, lane, h, til)
   local crashes = tonumber(h[6] or 0)
-  return { id, fence, h[1], lane, h[2] or 'analyze', h[3] or '', h[4] or '', tonumber(h[5] or 0) + crashes + 1, crashes, tonumber(h[7] or 0), til }
+  return { id, fence, h[1], lane, h[2] or 'analyze', h[3] or '', h[4] or '', tonumber(h[5] or 0) + crashes + 1, crashes, tonumber(h[7] or 0), til, h[9] or 'none' }
 end
-local function read(id, ...) return call('HMGET', P .. 't:' .. id, 'run', 'kind', 'title', 'payload', 'attempts', 'crashes', 'deadline', 'state', ...) end
+local function read(id, ...) return call('HMGET', P .. 't:' .. id, 'run', 'kind', 'title', 'payload', 'attempts', 'crashes', 'deadline', 'state', 'patch_state', ...) end
 local out = {}
 local before = call('GET', P .. 'claim:' .. ARGV[2])
 if before and string.match(before, '^%S+') == ARGV[1] then
   for id, fence in string.gmatch(string.sub(before, #ARGV[1] + 2), '(%S+) (%S+)') do
     local h = read(id, 'fence', 'lane')
-    if h[8] == 'leased' and h[9] == fence then
-      out[#out + 1] = handed(id, fence, h[10], h, tonumber(call('ZSCORE', P .. 'leased', id) or now))
+    if h[8] == 'leased' and h[10] == fence then
+      out[#out + 1] = handed(id, fence, h[11], h, tonumber(call('ZSCORE', P .. 'leased', id) or now))
     end
   end
   return cmsgpack.pack(out)
 end
 local micros = tonumber(engine_time[1]) * 1000000 + tonumber(engine_time[2])
 local fence = math.max(tonumber(call('GET', P .. 'fence') or 0), micros - 1)
-local leases, answered = {}, {}
+local leases, answered, paused = {}, {}, {}
+for _, name in ipairs(call('HKEYS', P .. 'paused')) do paused[name] = true end
 for i = 4, #ARGV, 2 do
   local lane = ARGV[i]
-  local popped = call('ZPOPMIN', P .. 'ready:' .. lane, ARGV[i + 1])
+  local rests = paused['*'] or paused[string.match(lane, '^[^@]*')]
+  local popped = rests and {} or call('ZPOPMIN', P .. 'ready:' .. lane, ARGV[i + 1])
   local taken = #out
   for j = 1, #popped, 2 do
     local id = popped[j]

@@ -7,13 +7,15 @@ for i = 1, #ARGV do
   local item = cmsgpack.unpack(ARGV[i])
   local id, fence, fields = item[1], item[2], item[3]
   local answer, h = not_holder(id, fence, 'finish', 'payload')
+  local proposes = false -- a task whose patch may yet meet a conflict keeps its input: it can be run again
   if h then
     answer = 'OK'
     fields[#fields + 1] = 'closed'
     fields[#fields + 1] = fence .. ':finish'
     if h[6] then call('ZREM', P .. 'deadline', id) end
     end_task(id, h[4], 'leased', 'done', h[5], fields)
-    if h[7] then call('HDEL', P .. 't:' .. id, 'payload') end
+    for j = 1, #fields, 2 do proposes = proposes or (fields[j] == 'patch_state' and fields[j + 1] == 'proposed') end
+    if h[7] and not proposes then call('HDEL', P .. 't:' .. id, 'payload') end
     gone_leases[#gone_leases + 1] = id
   end
   answers[i] = answer
