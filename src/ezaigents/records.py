@@ -160,7 +160,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """The right to work on one attempt of a task, as handed out by the queue.
 
     `attempt` counts from 1. `lease_until_ms` is the engine's time; the holder computes its own, earlier, end.
-    `patch_state`: `applying` or `applied` when an attempt before this one ended in the middle of its apply, or after it.
+    `patch_state`: `applying` or `applied` when an attempt before this one ended in, or after, applying its patch.
     """
 
     id: str
@@ -253,7 +253,8 @@ class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A host as its registration says: who it is, what it runs, which places it serves.
 
-    `boot`: tells two lives of one name apart. `started_in_ms`: process start to ready.
+    `boot`: tells two lives of one name apart. `started_in_ms`: process start to ready. `port`: where it answers HTTP,
+    0 = nowhere.
     """
 
     name: str
@@ -265,6 +266,19 @@ class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agents: tuple[AgentCard, ...]
     started_ms: int
     started_in_ms: int
+    port: int = 0
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ails a host and its agents; empty when nothing does.
+
+    `host`: why it is degraded, "" = it is not. `agents`: the same by agent; one without a reason here is well.
+    `more`: so many agents ail besides those named.
+    """
+
+    host: str = ""
+    agents: dict[str, str] = msgspec.field(default_factory=dict)
+    more: int = 0
 
 
 def lane_of(agent: str, place: str) -> str:

@@ -68,6 +68,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.home)
 
     @property
+    def applies_path(self) -> Path:
+        """Where the intents of applies lie that have not come to their end."""
+        return self.home_path / "applies"
+
+    @property
     def workspace_path(self) -> Path:
         """The workspace's root, absolute."""
         return Path(self.workspace)

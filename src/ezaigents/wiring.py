@@ -7,19 +7,23 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ezaigents.agents import Agent, AgentFactory, Declared
 from ezaigents.agents.catalog import declared_agents
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Supervisor, begin
+from ezaigents.errors import ConfigError
 from ezaigents.home import open_home
 from ezaigents.queue import Keys, Queue
 from ezaigents.records import HostCard
 from ezaigents.runtime import Cache, Delivery, Host, PollDelivery, PushDelivery, make_cache
 from ezaigents.settings import Settings
-from ezaigents.team import Registry
+from ezaigents.team import Team
 from ezaigents.workspace import place_id
+
+if TYPE_CHECKING:
+    from ezaigents.patches import Applier
 
 _FOR_EVER_S = 1e9
 """A host repeats its transitions for as long as it lives: its outcomes must not be lost while the engine is away."""
@@ -100,6 +104,8 @@ class Fleet:
         settings, clock = self.settings, SystemClock()
         cache = make_cache(settings, clock)
         agents = declared_agents(_local_with(cache)) if self._given_agents is None else self._given_agents
+        if self._given_agents is not None:
+            _check_names(self._given_agents)
         place = place_id(identity, settings.workspace)
         card = HostCard(
             name=settings.name,
@@ -112,10 +118,26 @@ class Fleet:
             started_ms=clock.wall_ms(),
             started_in_ms=round((time.monotonic() - self._started_at) * 1000),
         )
-        registry = Registry(connection, queue.keys)
-        delivery = _make_delivery(settings, connection, queue.keys)
-        places = {place: settings.workspace_path}
-        return Host(settings, connection, queue, registry, delivery, cache, agents, places, card, clock)
+        team = Team(settings, connection, queue, clock)
+        return Host(
+            settings,
+            connection,
+            queue,
+            team,
+            lambda: self._make_applier(queue, team, place),
+            _make_delivery(settings, connection, queue.keys),
+            cache,
+            agents,
+            {place: settings.workspace_path},
+            card,
+            clock,
+            durability=self.engine.durability if self.engine.kind == "embedded" else "",
+        )
+
+    def _make_applier(self, queue: Queue, team: Team, place: str) -> Applier:
+        from ezaigents.patches import Applier
+
+        return Applier(queue, team.leases, self.settings, place)
 
     def _on_heard(self, channel: str, text: str) -> None:
         self.host.on_heard(channel, text)
@@ -134,6 +156,15 @@ class Fleet:
     async def _end_supervising(supervising: asyncio.Task[None]) -> None:
         supervising.cancel()
         await asyncio.wait([supervising])
+
+
+def _check_names(agents: Mapping[str, Declared]) -> None:
+    """Raise ConfigError for an agent whose name is an address: a message to it would go to others."""
+    from ezaigents.team import is_reserved
+
+    for name in agents:
+        if is_reserved(name) or name == "*":
+            raise ConfigError(f"no agent can be called {name!r}: it stands for others; give it another name")
 
 
 def _make_delivery(settings: Settings, connection: Connection, keys: Keys) -> Delivery:

@@ -138,8 +138,9 @@ class NotingQueue(Queue):
         held = self._sent("retry", [held for held, _, _ in failed], [delay_ms for _, delay_ms, _ in failed])
         return self._answered("retry", held, await super().retry(failed))
 
-    async def release(self, held: Sequence[Held]) -> list[Answer]:
-        return self._answered("release", self._sent("release", held), await super().release(held))
+    async def release_for(self, held: Sequence[tuple[Held, int]]) -> list[Answer]:
+        sent = self._sent("release", [one for one, _ in held])
+        return self._answered("release", sent, await super().release_for(held))
 
     def _sent(self, verb: str, held: Sequence[Held], delays_ms: Sequence[int] = ()) -> Sequence[Held]:
         delays = delays_ms or [0] * len(held)

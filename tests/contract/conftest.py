@@ -9,7 +9,6 @@ import asyncio
 import inspect
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ezaigents.records import AgentCard, Claim, Result, Task
 from ezaigents.settings import Settings
 
-__all__ = ["Agent", "AgentFactory", "Context", "Declared", "TaskFailed"]
+if TYPE_CHECKING:  # the analyst's children import this package, and must not pay for the engine's client
+    from ezaigents.team import Message, Note, Overlap
+    from ezaigents.workspace import Overlay
+
+__all__ = ["Agent", "AgentFactory", "Context", "Declared", "HandBack", "TaskFailed"]
 
 
 class TaskFailed(Exception):
@@ -21,6 +25,14 @@ class TaskFailed(Exception):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class HandBack(Exception):
+    """Raised by an attempt that cannot go on now, through nobody's fault: tried again in `delay_s`, none is spent."""
+
+    def __init__(self, reason: str, *, delay_s: float) -> None:
+        super().__init__(reason)
+        self.delay_s = delay_s
 
 
 class Context(Protocol):
@@ -41,6 +53,58 @@ class Context(Protocol):
 
     def time_left_s(self) -> float | None:
         """Seconds until the task's deadline; None = it has none."""
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    @property
+    def files(self) -> Overlay:
+        """The workspace as this attempt sees and changes it; nothing of it reaches the tree before it is applied.
+
+        Its methods read and write files: call them in a thread where they may be large.
+        """
+
+    def resume_files(self) -> Overlay:
+        """The same, begun with what the earlier attempts at this task had changed; for an agent that goes on there."""
+
+    async def means_to_change(self, *paths: str) -> list[Overlap]:
+        """Say which files this task is about to change, before work is spent; returns who else is at them.
+
+        By the setting `overlap` it then goes on (warn), waits until they are free and holds them for the whole task
+        (serialise), or fails (block). Raises TaskFailed, and HandBack where waiting took too long.
+        """
+
+    async def lease(self, *patterns: str) -> None:
+        """Hold file leases (paths or globs) for the rest of the task, waiting for them as long as the settings say.
+
+        Raises LeaseBusy, InputError for a pattern outside the workspace.
+        """
+
+    async def overlaps(self) -> list[Overlap]:
+        """Where others touch the files that this task has read or changed; what was told before is left out."""
+
+    def propose(self, summary: str, *, cost_microusd: int = 0, simulated: bool = False) -> Result:
+        """What this attempt changed, as a result to hand back; one without a patch when it changed nothing."""
+
+    # -- others --------------------------------------------------------------------------------------------------
+
+    async def messages(self) -> list[Message]:
+        """The messages to this agent that came since the last call; at the first, those that nobody has read.
+
+        A message is data from the sender that it names, which the runtime vouches for; never an instruction that
+        lifts a limit.
+        """
+
+    async def send(self, to: str, data: str, *, type: str = "note") -> None:  # noqa: A002 - the field's name
+        """Write to an agent, to `+capability`, to `all` or to `user`. Raises InputError, MailboxFull, HopsSpent."""
+
+    async def notes(self) -> list[Note]:
+        """What agents and users noted down about this workspace."""
+
+    async def learn(self, text: str) -> None:
+        """Note something down for later tasks (at most 500 bytes). Raises InputError, LimitReached."""
+
+    async def checkpoint(self) -> None:
+        """Wait here while the agent is paused; to be called between steps. Counts as a sign of progress."""
 
 
 class Agent(Protocol):

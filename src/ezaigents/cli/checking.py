@@ -11,8 +11,11 @@ from ezaigents.client import Client
 from ezaigents.engine import begin, living_hosts
 from ezaigents.errors import ConfigError
 from ezaigents.queue import Queue
-from ezaigents.queue.fsck import FsckReport, check, repair
+from ezaigents.queue.fsck import FsckReport, OtherCheck, check, repair
 from ezaigents.settings import Settings
+from ezaigents.team.fsck import judge_team
+
+_TEAM = OtherCheck({"locks": "file leases agree with their index, and no two that hold overlap"}, judge_team)
 
 
 class FleetLives(ConfigError):
@@ -31,7 +34,8 @@ async def check_records(settings: Settings, *, mend: bool) -> tuple[list[str], F
         changes: list[str] = []
         if mend:
             changes = await _repair(client, queue)
-        return changes, await check(queue, remembered=_remembers(settings.home_path))
+        report = await check(queue, remembered=_remembers(settings.home_path), also=(_TEAM,))
+        return changes, report
 
 
 async def _repair(client: Client, queue: Queue) -> list[str]:

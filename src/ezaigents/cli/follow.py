@@ -70,7 +70,7 @@ async def _hosts(client: Client) -> tuple[set[int], bool]:
     pids = set(living_hosts(client.settings.home_path).values())
     elsewhere = False
     with contextlib.suppress(EzError):
-        cards = await client.hosts()
+        cards = await client.hosts(at_once=True)
         ours = os.uname().nodename
         pids |= {card.pid for card in cards if card.node == ours}
         elsewhere = any(card.node != ours for card in cards)

@@ -19,12 +19,14 @@ from ezaigents.cli.rows import run_json
 from ezaigents.cli.show import show_json
 from ezaigents.cli.talk import INTERRUPTED, say
 from ezaigents.client import Client, Handed, Wish, check_agent, check_prompt
+from ezaigents.codec import printable
 from ezaigents.errors import InputError, NotRunning
 from ezaigents.records import OPEN_STATES, Task, TaskState
 from ezaigents.settings import Settings
 from ezaigents.workspace import walk_inputs
 
 _CANCEL_WITHIN_S = 10.0
+_OVERLAPS_SHOWN = 5
 FAILED = 1
 
 
@@ -62,6 +64,7 @@ async def _wait_for(settings: Settings, wish: Wish, manner: Manner) -> int:
             handed = await client.submit(wish)
             titles = {spec.id: spec.title for spec in handed.specs}
             say(f"run {handed.run.id}: {len(titles)} tasks for {wish.agent}")
+            _say_overlaps(handed)
             end = await follow(client, handed.run.id, open_display(titles), interrupts)
         if end is End.INTERRUPTED:
             await _interrupted(client, handed, own, manner)
@@ -70,6 +73,14 @@ async def _wait_for(settings: Settings, wish: Wish, manner: Manner) -> int:
             raise NotRunning(_words_when_deserted(settings, handed))
         tasks = await _print(client, handed, manner)
     return 0 if all(task.state is TaskState.DONE for task in tasks) else FAILED
+
+
+def _say_overlaps(handed: Handed) -> None:
+    """Who is at the same files, before work is spent."""
+    for overlap in handed.overlaps[:_OVERLAPS_SHOWN]:
+        say(f"warning: task {overlap.task} ({overlap.agent}) {overlap.theirs} {printable(overlap.path)}")
+    if len(handed.overlaps) > _OVERLAPS_SHOWN:
+        say(f"… and {len(handed.overlaps) - _OVERLAPS_SHOWN:,} more overlaps")
 
 
 def _check_files(settings: Settings, wish: Wish) -> None:

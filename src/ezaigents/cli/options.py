@@ -11,6 +11,7 @@ import click
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
+_AGENTS = ("auto", "all", "local", "claude", "gpt", "deepseek", "mistral", "gemini")
 MOST_SECONDS = 10 * 365 * 86_400.0
 
 
@@ -45,6 +46,11 @@ def host_name(value: str) -> str:
     if not _HOST_NAME.match(value):
         raise click.BadParameter(f"takes 1 to 64 letters, digits, '_', '-' and '.', not {value[:80]!r}")
     return value
+
+
+def complete_agent(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The agents whose names begin like that, for the shell's completion."""
+    return [name for name in _AGENTS if name.startswith(incomplete)]
 
 
 def json_option(function: _F) -> _F:

@@ -4,17 +4,26 @@ Job: find the fleet of a data folder, hand in runs, follow them, steer tasks. No
 """
 
 from ezaigents.client.client import Client, check_agent
-from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status
-from ezaigents.client.submit import PROMPT_MAX_BYTES, Handed, Wish, check_prompt
+from ezaigents.client.halt import Halted
+from ezaigents.client.operator import Locks, Operator
+from ezaigents.client.problems import Problem
+from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status
+from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
 from ezaigents.client.watch import Progress
 
 __all__ = [
     "PROMPT_MAX_BYTES",
+    "AgentPresence",
     "AgentRow",
     "Client",
     "EngineRow",
+    "FilesTaken",
+    "Halted",
     "Handed",
     "HostRow",
+    "Locks",
+    "Operator",
+    "Problem",
     "Progress",
     "Status",
     "Wish",

@@ -8,13 +8,23 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
-
-from ezaigents.client.status import AgentRow, EngineRow, HostRow, Status, agent_row, queue_row, rss_of
-from ezaigents.client.submit import Handed, Wish, build_run, other_ids
+from ezaigents.client.company import look_round
+from ezaigents.client.operator import Operator
+from ezaigents.client.status import (
+    AgentPresence,
+    EngineRow,
+    HostRow,
+    Status,
+    agent_row,
+    both_rows,
+    queue_row,
+    rss_of,
+    used_memory,
+)
+from ezaigents.client.submit import CHANGING_KINDS, FilesTaken, Handed, Wish, build_run, other_ids
 from ezaigents.client.watch import Event, Progress, events, watch_run
 from ezaigents.clock import SystemClock
-from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
+from ezaigents.engine import Connection, EngineHandle, find_living
 from ezaigents.errors import AgentUnavailable, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
@@ -22,7 +32,7 @@ from ezaigents.policy import nearest_name
 from ezaigents.queue import Keys, Queue, find_in_history
 from ezaigents.records import AgentCard, AgentState, Answer, HostCard, Run, Task
 from ezaigents.settings import Settings
-from ezaigents.team import Registry
+from ezaigents.team import Overlap, Team
 from ezaigents.workspace import place_id
 
 _PATIENCE_S = 30.0
@@ -41,7 +51,8 @@ class Client:
         self.engine = engine
         self.queue = Queue(connection, keys, patience_s=_PATIENCE_S)
         self._connection = connection
-        self._registry = Registry(connection, keys)
+        self.team = Team(settings, connection, self.queue, SystemClock())
+        self.operator = Operator(settings, engine, connection, self.queue, self.team, self.place)
         self._make_id = IdMaker(SystemClock())
 
     @classmethod
@@ -56,13 +67,20 @@ class Client:
         if engine is None or not identity:
             raise NotRunning(f"no fleet runs on {settings.home}; {HOW_TO_START}")
         keys = Keys(settings.namespace or identity)
-        async with Connection(engine.address, client_name="ez-client") as connection:
+        heard: list[Client] = []
+        async with Connection(
+            engine.address,
+            on_heard=lambda channel, text: heard[0].team.on_unlocked(),  # the one channel it listens to
+            client_name="ez-client",
+        ) as connection:
             client = cls(settings, engine, connection, keys)
+            heard.append(client)
             if need_host and not await client.hosts():
                 raise NotRunning(f"no host runs on {settings.home}; its tasks are safe; {HOW_TO_START}")
             try:
                 yield client
             finally:
+                await client.team.close()
                 await client.queue.close()
 
     # -- who is there --------------------------------------------------------------------------------------------
@@ -72,37 +90,30 @@ class Client:
         """The id of this client's workspace, as seen from its data folder."""
         return place_id(home_id(self.settings.home_path), self.settings.workspace)
 
-    async def hosts(self) -> list[HostCard]:
-        """The hosts that live: those heard of, less those of this data folder that no longer hold their name's lock."""
-        seen = await self._registry.hosts()
-        here = await asyncio.to_thread(living_hosts, self.settings.home_path)
-        ours = (os.uname().nodename, self.settings.home)
-        return [row.card for row in seen if (row.card.node, row.card.home) != ours or row.card.name in here]
+    async def hosts(self, *, at_once: bool = False) -> list[HostCard]:
+        """The hosts that live. `at_once`: raise EngineDown when the engine does not answer now."""
+        members = await look_round(self.queue, self.team, self.settings, at_once=at_once)
+        return [member.seen.card for member in members if member.lives]
 
-    async def agents(self) -> list[AgentRow]:
-        """Every agent of every living host, by name; slots add up over the hosts where it is ready."""
-        busy = await self._busy()
-        rows: dict[str, AgentRow] = {}
-        for host in await self.hosts():
-            for card in host.agents:
-                row = agent_row(card, busy.get(card.name, 0))
-                before = rows.get(card.name)
-                if before is not None and (before.state == "ready") == (row.state == "ready"):
-                    row = msgspec.structs.replace(row, slots=row.slots + before.slots)
-                elif before is not None and before.state == "ready":
-                    continue
-                rows[card.name] = row
+    async def agents(self) -> list[AgentPresence]:
+        """Every agent by name, with those whose hosts are gone; slots add up over the hosts where it is ready."""
+        busy, paused = await self._busy(), await self.queue.paused()
+        rows: dict[str, AgentPresence] = {}
+        for member in await look_round(self.queue, self.team, self.settings):
+            for card in member.seen.card.agents:
+                row = agent_row(card, member, busy.get(card.name, 0), paused)
+                rows[card.name] = both_rows(rows[card.name], row) if card.name in rows else row
         return sorted(rows.values(), key=lambda row: row.name)
 
     async def status(self) -> Status:
         """What `ez status` shows."""
         hosts = await self.hosts()
         named = [host for host in hosts if host.name == self.settings.name] or hosts
-        agents, counts, memory = await asyncio.gather(self.agents(), self.queue.counts(), self._used_memory())
+        agents, counts, memory = await asyncio.gather(self.agents(), self.queue.counts(), used_memory(self.queue))
         host = named[0] if named else None
         return Status(
             ready=host is not None,
-            agents=agents,
+            agents=[agent.row() for agent in agents],
             queue=queue_row(counts),
             engine=EngineRow(
                 kind=self.engine.kind,
@@ -121,7 +132,7 @@ class Client:
     # -- hand in and follow --------------------------------------------------------------------------------------
 
     async def submit(self, wish: Wish) -> Handed:
-        """Hand in a run. Raises InputError, AgentUnavailable, QueueFull, KeyConflict, EngineFull."""
+        """Hand in a run. Raises InputError, AgentUnavailable, QueueFull, FilesTaken, KeyConflict, EngineFull."""
         hosts = await self.hosts()
         check_agent(wish.agent, [card for host in hosts for card in host.agents])
         if not any(self.place in host.places for host in hosts):
@@ -137,12 +148,22 @@ class Client:
             place=self.place,
             make_id=self._make_id,
         )
+        overlaps = await self._overlaps(wish, handed)
         known = await self.queue.submit(handed.specs, run=handed.run, max_open=self.settings.queue_max_open)
         specs = other_ids(handed.specs, known)
         run = handed.run
         if specs[0].id != handed.specs[0].id:
             run = await self._run_of(specs[0].id) or run
-        return Handed(run=run, specs=specs)
+        return Handed(run=run, specs=specs, paths=handed.paths, overlaps=overlaps)
+
+    async def _overlaps(self, wish: Wish, handed: Handed) -> tuple[Overlap, ...]:
+        """Who is at files that this job is to change. Raises FilesTaken where that is not wanted."""
+        if wish.kind not in CHANGING_KINDS:
+            return ()
+        overlaps = await self.team.radar.look(self.place, handed.paths)
+        if overlaps and self.settings.overlap == "block":
+            raise FilesTaken(overlaps)
+        return tuple(overlaps)
 
     async def watch(self, run_id: str) -> AsyncIterator[Progress]:
         """Yield a run's progress until nothing of it is open."""
@@ -244,13 +265,6 @@ class Client:
                 agent = lane.decode().partition("@")[0]
                 busy[agent] = busy.get(agent, 0) + 1
         return busy
-
-    async def _used_memory(self) -> int:
-        info: bytes = await self.queue.read("INFO", "memory")
-        for line in info.decode().splitlines():
-            if line.startswith("used_memory:"):
-                return int(line.partition(":")[2])
-        return 0
 
 
 def check_agent(name: str, cards: Sequence[AgentCard]) -> None:

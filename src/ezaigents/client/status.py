@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
 
+from ezaigents.client.company import Member
+from ezaigents.queue import Queue
 from ezaigents.records import AgentCard, AgentState, TaskState
+from ezaigents.team import State, agent_presence
 
 
 class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +21,21 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     slots: int
     busy: int
+
+
+class AgentPresence(AgentRow, frozen=True, kw_only=True):
+    """The same, and how it is. `health`: healthy, busy, degraded, paused or gone; `why`: what ails it.
+
+    `capabilities`: what it can be asked for.
+    """
+
+    health: str
+    why: str
+    capabilities: tuple[str, ...]
+
+    def row(self) -> AgentRow:
+        """What `ez status` says of it."""
+        return AgentRow(name=self.name, state=self.state, slots=self.slots, busy=self.busy)
 
 
 class EngineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +66,42 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     started_in_s: float
 
 
-def agent_row(card: AgentCard, busy: int) -> AgentRow:
-    """A card and its running tasks as a row."""
+def agent_row(card: AgentCard, member: Member, busy: int, paused: Container[str]) -> AgentPresence:
+    """An agent of one host as a row."""
     state = card.state.value
-    if card.state is not AgentState.READY and card.reason:
+    presence = member.presence
+    if member.lives:  # whatever its silence says
+        presence = agent_presence(member.seen, card.name, busy=busy, paused=paused, gone_after_s=math.inf)
+    if not member.lives:
+        state = f"{AgentState.UNAVAILABLE}: its host {member.seen.card.name} is gone"
+    elif card.state is not AgentState.READY and card.reason:
         state = f"{state}: {card.reason}"
-    return AgentRow(name=card.name, state=state, slots=card.slots, busy=busy)
+    elif presence.state is State.PAUSED:
+        state = AgentState.PAUSED.value
+    return AgentPresence(
+        name=card.name,
+        state=state,
+        slots=card.slots,
+        busy=busy,
+        health=presence.state.value,
+        why=presence.why,
+        capabilities=card.capabilities,
+    )
+
+
+def both_rows(first: AgentPresence, second: AgentPresence) -> AgentPresence:
+    """One row for an agent that two hosts have: the host that is better off counts; if both can work, slots add up."""
+    ranks = [_rank(row) for row in (first, second)]
+    if ranks[0] == ranks[1]:
+        return msgspec.structs.replace(second, slots=first.slots + second.slots)
+    return first if ranks[0] < ranks[1] else second
+
+
+def _rank(row: AgentPresence) -> int:
+    """0 for one that can work, 1 for one that cannot, 2 for one whose host is gone."""
+    if row.health == State.GONE.value:
+        return 2
+    return 0 if row.state in (AgentState.READY.value, AgentState.PAUSED.value) else 1
 
 
 def queue_row(counts: dict[str, int]) -> dict[str, int]:
@@ -67,4 +117,13 @@ def rss_of(pid: int) -> int:
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass
+    return 0
+
+
+async def used_memory(queue: Queue) -> int:
+    """Bytes the engine holds, by its own count."""
+    info: bytes = await queue.read("INFO", "memory")
+    for line in info.decode().splitlines():
+        if line.startswith("used_memory:"):
+            return int(line.partition(":")[2])
     return 0

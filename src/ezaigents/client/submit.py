@@ -9,24 +9,49 @@ from pathlib import Path
 
 import msgspec
 
-from ezaigents.errors import InputError
+from ezaigents.codec import printable
+from ezaigents.errors import InputError, LimitReached
 from ezaigents.policy import PROMPT_INLINE_MAX_BYTES
 from ezaigents.records import OnParentFailure, Run, TaskKind, TaskSpec
+from ezaigents.team import Overlap
 from ezaigents.workspace import FoundFile, walk_inputs
 
 PROMPT_MAX_BYTES = 1024 * 1024
 MOST_FILES = 200_000
+_PATHS_LOOKED_AT = 2000
+CHANGING_KINDS = frozenset({TaskKind.EDIT, TaskKind.TEST, TaskKind.DOCUMENT})
+
+
+class FilesTaken(LimitReached):
+    """Running tasks are at work on files that this job is about, and the setting `overlap` is block."""
+
+    def __init__(self, overlaps: Sequence[Overlap]) -> None:
+        first = overlaps[0]
+        super().__init__(
+            f"{printable(first.path)} is at work in task {first.task} ({first.agent}), and {len(overlaps) - 1:,} more "
+            "overlaps; wait until it has ended, or set overlap to warn or serialise in ezaigents.toml"
+        )
+        self.overlaps = tuple(overlaps)
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it was handed in: `tasks` by id in the order of their files, the summary task last."""
+    """A run as it was handed in: `specs` in the order of their files, the summary task last.
+
+    `paths`: its files, the first 2,000. `overlaps`: where running tasks were at them when it was handed in; looked at
+    only for a kind that changes files.
+    """
 
     run: Run
     specs: tuple[TaskSpec, ...]
+    paths: tuple[str, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for. `paths`: relative to the workspace, files or folders, none = all of it."""
+    """What the user asked for. `paths`: relative to the workspace, files or folders, none = all of it.
+
+    `apply`: patches are put into the workspace as soon as they are made.
+    """
 
     prompt: str
     paths: tuple[str, ...]
@@ -37,6 +62,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int = 0
     max_attempts: int = 3
     key: str = ""
+    apply: bool = False
 
 
 def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: Callable[[], str]) -> Handed:
@@ -101,8 +127,10 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
         workspace=os.fsencode(workspace).decode("utf-8", "backslashreplace"),
         place=place,
         summary_task=summary.id,
+        apply=wish.apply,
     )
-    return Handed(run=run, specs=(*specs, summary))
+    paths = tuple(file.path for file in files[:_PATHS_LOOKED_AT])
+    return Handed(run=run, specs=(*specs, summary), paths=paths)
 
 
 def _name_by_content(key: str, files: Sequence[FoundFile]) -> str:

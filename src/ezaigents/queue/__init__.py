@@ -3,6 +3,7 @@
 Source of the design: docs/architecture.md and docs/states.md; the transitions are in lua/, one file each.
 """
 
+from ezaigents.queue.forgetting import forget
 from ezaigents.queue.history import append_history, drop_old_history, find_in_history, old_folders
 from ezaigents.queue.keys import Keys
 from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
@@ -19,6 +20,7 @@ __all__ = [
     "call_script_blocking",
     "drop_old_history",
     "find_in_history",
+    "forget",
     "load_scripts",
     "old_folders",
     "read_scripts",

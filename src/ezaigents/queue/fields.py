@@ -83,7 +83,7 @@ def body_hash(spec: TaskSpec, run: Run) -> str:
     A long prompt is not among it: its file is named after the run."""
     body = (
         run.prompt, spec.agent, spec.place, spec.kind, spec.title, spec.payload, spec.priority, spec.delay_ms,
-        spec.deadline_ms, spec.max_attempts, spec.parents, spec.on_parent_failure,
+        spec.deadline_ms, spec.max_attempts, spec.parents, spec.on_parent_failure, *((True,) if run.apply else ()),
     )  # fmt: skip
     return hashlib.sha256(to_json(body)).hexdigest()[:16]
 

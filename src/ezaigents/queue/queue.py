@@ -10,7 +10,7 @@ cancelled write may have been applied. `close` waits for those.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -173,9 +173,13 @@ class Queue:
         rows = [(h.id, str(h.fence), delay_ms, error_fields(error)) for h, delay_ms, error in failed]
         return await self._settle("retry", rows)
 
-    async def release(self, held: Sequence[Held], *, delay_ms: int = 0) -> list[Answer]:
-        """Hand tasks back untouched, no attempt spent; they may be claimed again after `delay_ms`."""
-        return await self._settle("release", [(h.id, str(h.fence), delay_ms) for h in held])
+    async def release(self, held: Sequence[Held]) -> list[Answer]:
+        """Hand tasks back untouched, no attempt spent."""
+        return await self.release_for([(one, 0) for one in held])
+
+    async def release_for(self, held: Sequence[tuple[Held, int]]) -> list[Answer]:
+        """The same; each may be claimed again after its own time in ms."""
+        return await self._settle("release", [(h.id, str(h.fence), delay_ms) for h, delay_ms in held])
 
     async def stop_cancelled(self, held: Sequence[Held]) -> list[Answer]:
         """The holder ends tasks whose cancelling was asked for."""
@@ -306,6 +310,11 @@ class Queue:
 
         replies: list[Reply] = await self._repeated(once)
         return replies
+
+    async def answered(self, look: Callable[[], Awaitable[_T]]) -> _T:
+        """Have a look that another room takes at the engine, again while the engine is away. It must change nothing."""
+        looked: _T = await self._repeated(look)
+        return looked
 
     # -- repeat --------------------------------------------------------------------------------------------------
 

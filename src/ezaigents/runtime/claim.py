@@ -14,6 +14,7 @@ from ezaigents.agents import Declared
 from ezaigents.queue import Queue
 from ezaigents.records import Claim, lane_of
 from ezaigents.runtime.admission import Lane, admitted_tasks, plan_claims, rss_bytes
+from ezaigents.runtime.pauses import Pauses
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 1.0
@@ -37,6 +38,7 @@ class Claimer:
         boot: str,
         lease_s: float,
         memory_limit_bytes: int,
+        pauses: Pauses,
         on_took: Took,
     ) -> None:
         self._queue = queue
@@ -46,6 +48,7 @@ class Claimer:
         self._boot = boot
         self._lease_s = lease_s
         self._memory_limit_bytes = memory_limit_bytes
+        self._pauses = pauses
         self._on_took = on_took
         self._hungry: dict[str, Lane] = {}
         self._busy: dict[str, int] = {}
@@ -66,6 +69,8 @@ class Claimer:
         if lane_name in self._hungry:
             return
         agent, _, place = lane_name.rstrip("!").rpartition("@")
+        if self._pauses.holds(agent):
+            return  # a sweep tells of its lanes again when the pause ends
         declared = self._agents.get(agent)
         if declared is not None and declared.factory is not None and place in self._places:
             self._hungry[lane_name] = Lane(lane_name, agent)

@@ -1,8 +1,8 @@
 """A host: one process, many agents. Job: put the parts in motion and stop them in order. Not its job: any part's work.
 
 Delivery, Sweeper --lane has work--> Claimer --claims--> run_attempt --outcome--> Settler --> queue
-                                        ^                    ^                       |
-                                        |                 Renewer                    |
+                                        ^                 ^       ^                  |
+                                        |              Renewer   Post                |
                                         +-------------- slot is free <---------------+
 """
 
@@ -13,8 +13,9 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ezaigents.agents import Agent, Declared
 from ezaigents.clock import Clock
@@ -24,13 +25,21 @@ from ezaigents.queue import Held, Queue, load_scripts
 from ezaigents.records import Answer, Claim, HostCard
 from ezaigents.runtime.cache import Cache
 from ezaigents.runtime.claim import Claimer
+from ezaigents.runtime.context import RunContext
 from ezaigents.runtime.delivery import Delivery
+from ezaigents.runtime.health import Checkup, HealthBook
+from ezaigents.runtime.heartbeat import make_heartbeat
+from ezaigents.runtime.pauses import Pauses
+from ezaigents.runtime.post import Post
 from ezaigents.runtime.renew import Renewer
-from ezaigents.runtime.run import Attempt, RunContext, Stop, run_attempt
+from ezaigents.runtime.run import Attempt, Stop, run_attempt
 from ezaigents.runtime.settle import Outcome, Settler
 from ezaigents.runtime.sweep import Sweeper
 from ezaigents.settings import Settings
-from ezaigents.team import Registry
+from ezaigents.team import Team
+
+if TYPE_CHECKING:
+    from ezaigents.patches import Applier
 
 _log = logging.getLogger(__name__)
 _CLOSE_S = 10.0
@@ -42,7 +51,8 @@ _LEASE_MARGIN_S = 10.0
 class Host:
     """Runs the declared agents. `await start()`, then `await run()` until `stop()`; all in one event loop.
 
-    `places`: workspace root by place id. The connection is open, and the host's name is locked, by the caller.
+    `places`: workspace root by place id. `durability`: the engine's, where ours to configure. The connection is open,
+    and the host's name is locked, by the caller.
     """
 
     def __init__(
@@ -50,19 +60,24 @@ class Host:
         settings: Settings,
         connection: Connection,
         queue: Queue,
-        registry: Registry,
+        team: Team,
+        make_applier: Callable[[], Applier],
         delivery: Delivery,
         cache: Cache,
         agents: Mapping[str, Declared],
         places: Mapping[str, Path],
         card: HostCard,
         clock: Clock,
+        *,
+        durability: str = "",
     ) -> None:
         self.card = card
         self._settings = settings
         self._connection = connection
         self._queue = queue
-        self._registry = registry
+        self._team = team
+        self._make_applier = make_applier
+        self._applier: Applier | None = None
         self._delivery = delivery
         self._cache = cache
         self._clock = clock
@@ -73,6 +88,17 @@ class Host:
         self._running: dict[Held, Attempt] = {}
         self._group: asyncio.TaskGroup | None = None
         self._control = queue.keys.control(card.name)
+        self._pauses = Pauses()
+        self._post = Post(connection, queue.keys, team, card.agents, pushed=settings.delivery == "push")
+        self._book = HealthBook()
+        self._checkup = Checkup(
+            self._book,
+            settings.home_path,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            durability=durability,
+            durability_wanted=settings.engine_fsync if durability else "",
+        )
+        self._heartbeat = make_heartbeat(settings, team.registry, card, self._checkup, clock)
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
@@ -95,9 +121,10 @@ class Host:
             boot=card.boot,
             lease_s=settings.lease_s,
             memory_limit_bytes=settings.memory_limit_bytes,
+            pauses=self._pauses,
             on_took=self._took,
         )
-        self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, alive=self._alive)
+        self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, paused=self._pauses.update)
 
     @property
     def running(self) -> int:
@@ -111,7 +138,7 @@ class Host:
             _log.warning("%d tasks of a former host %s were taken back", taken_back, self.card.name)
         await self._connection.listen(channel=self._control)
         await self._delivery.start(self._claimer.notice, self._sweeper.look)
-        await self._registry.announce(self.card)
+        await self._team.registry.announce(self.card)
 
     async def run(self) -> None:
         """Work until `stop` was called and the running tasks have ended or were handed back."""
@@ -119,12 +146,15 @@ class Host:
             self._group = group
             claiming = group.create_task(self._claimer.run())
             sweeping = group.create_task(self._sweeper.run())
+            beating = group.create_task(self._heartbeat.run())
+            recovering = group.create_task(self._recover())
             await self._stopping.wait()
-            await self._wind_down(claiming)
-            # Both end by themselves, unless they wait for an engine that is away.
-            await asyncio.wait([claiming, sweeping], timeout=_LAST_STEP_S)
-            claiming.cancel()
-            sweeping.cancel()
+            await self._wind_down(claiming, beating)
+            # They end by themselves, unless they wait for an engine that is away.
+            parts = [claiming, sweeping, beating, recovering]
+            await asyncio.wait(parts, timeout=_LAST_STEP_S)
+            for part in parts:
+                part.cancel()
 
     def stop(self) -> None:
         """Claim nothing more; running tasks get `grace_s` seconds. A second call hands them back at once."""
@@ -136,14 +166,16 @@ class Host:
         """Something was published on a channel the shared connection listens to."""
         if channel == self._control:
             self._on_control(text)
-        else:
+        elif not self._post.on_heard(channel):
             self._delivery.on_heard(channel)
 
     def on_restored(self) -> None:
         """The connection to the engine stands again after a break."""
         self._sweeper.gap()
+        self._post.on_restored()
+        self._heartbeat.repeat()
 
-    async def _wind_down(self, claiming: asyncio.Task[None]) -> None:
+    async def _wind_down(self, claiming: asyncio.Task[None], beating: asyncio.Task[None]) -> None:
         self._claimer.stop()
         self._sweeper.stop()
         self._delivery.stop()
@@ -161,9 +193,12 @@ class Host:
         self._renewer.stop()
         if self._guard is not None:
             self._guard.cancel()
+        self._heartbeat.stop()
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_LAST_STEP_S):
-                await self._registry.leave(self.card.name)
+                await asyncio.wait([beating])  # a late beat must not bring the card back
+                await self._team.close()
+                await self._team.registry.leave(self.card.name)
 
     async def _wait_for_work(self, claiming: asyncio.Task[None], limit_s: float) -> None:
         """Until no claim is under way and no task runs; a hurry, or the limit, ends it sooner."""
@@ -203,18 +238,37 @@ class Host:
 
     async def _work(self, attempt: Attempt) -> None:
         claim = attempt.claim
-        context = RunContext(claim, self._queue, self._settings, self._places[claim.place], self._cache, self._clock)
+        context = RunContext(
+            claim,
+            self._queue,
+            self._settings,
+            self._places[claim.place],
+            self._cache,
+            self._clock,
+            self._team,
+            self._post,
+            self._pauses,
+        )
         outcome = await run_attempt(
             attempt,
             lambda: self._agent(claim.agent),
             context,
+            self._applier_of_place,
             retry=self._retry,
             luck=random.random,
         )
+        await self._let_go(context, outcome)
         if outcome is None:
             self._ended(attempt)
         else:
             self._settler.settle(outcome)
+
+    async def _let_go(self, context: RunContext, outcome: Outcome | None) -> None:
+        """Give back what the attempt held besides its claim; what cannot be given back now ends by itself."""
+        try:
+            await context.close(ended=outcome is not None and outcome.verb == "finish")
+        except Exception as error:  # noqa: BLE001 - the outcome is to be handed back whatever happened
+            _log.warning("task %s: what it held is left to its time: %s", context.task_id, error)
 
     def _agent(self, name: str) -> Agent:
         made = self._made.get(name)
@@ -229,6 +283,10 @@ class Host:
             _log.warning("task %s: %s was not taken (%s)", outcome.held.id, outcome.verb, answer)
         attempt = self._running.get(outcome.held)
         if attempt is not None:
+            if outcome.verb == "finish":
+                self._book.succeeded(attempt.agent_name)
+            elif outcome.verb in ("fail", "retry"):
+                self._book.failed(attempt.agent_name, outcome.error)
             self._ended(attempt)
 
     def _ended(self, attempt: Attempt) -> None:
@@ -273,13 +331,34 @@ class Host:
         word, *rest = text.split(" ")
         if word == "stop":
             self.stop()
+        elif word == "halt":
+            self._halt()
         elif word in ("cancel", "deadline") and len(rest) == 2 and rest[1].isdigit():
             attempt = self._running.get(Held(rest[0], int(rest[1])))
             if attempt is not None:
                 attempt.interrupt(Stop.CANCELLED if word == "cancel" else Stop.DEADLINE)
 
-    async def _alive(self) -> None:
-        await self._registry.still_here(self.card)
+    def _halt(self) -> None:
+        """An operator stopped all work: hand everything back now; the pause that came with it keeps it from us."""
+        _log.warning("all work was stopped: %d running tasks are handed back", len(self._running))
+        self._sweeper.look()
+        for attempt in list(self._running.values()):
+            attempt.interrupt(Stop.HALTED)
+
+    def _applier_of_place(self) -> Applier:
+        """Made (and its modules loaded) when the first patch is applied."""
+        if self._applier is None:
+            self._applier = self._make_applier()
+        return self._applier
+
+    async def _recover(self) -> None:
+        """Bring applies to an end that a crash left half done."""
+        if not self._settings.applies_path.is_dir():
+            return
+        try:
+            await self._applier_of_place().recover()
+        except Exception:  # noqa: BLE001 - the host has other work, and `ez apply` can still do it
+            _log.exception("what was left half applied could not be looked at")
 
 
 async def _close(name: str, agent: Agent) -> None:

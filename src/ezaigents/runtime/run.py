@@ -9,17 +9,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ezaigents.agents import Agent, TaskFailed
-from ezaigents.clock import Clock
+import msgspec
+
+from ezaigents.agents import Agent, HandBack, TaskFailed
 from ezaigents.errors import EzError
 from ezaigents.policy import SUMMARY_MAX_BYTES, RetryPolicy, clip_bytes
-from ezaigents.queue import Held, Queue
-from ezaigents.records import Claim, Result, Task
-from ezaigents.runtime.cache import Cache
+from ezaigents.queue import Held
+from ezaigents.records import Claim, PatchState, Result
+from ezaigents.runtime.context import RunContext
 from ezaigents.runtime.settle import Outcome
-from ezaigents.settings import Settings
+
+if TYPE_CHECKING:
+    from ezaigents.patches import Applier
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +31,8 @@ class Stop(StrEnum):
     """Why a running attempt is stopped from outside.
 
     `lost`: the engine said that the claim is not ours any more. `lapsed`: it could not be renewed in time, and may
-    still be ours: it is handed back, so that an engine that was away does not count as a crash.
+    still be ours: it is handed back, so that an engine that was away does not count as a crash. `halted`: an operator
+    stopped all work at once.
     """
 
     CANCELLED = "cancelled"
@@ -36,6 +40,7 @@ class Stop(StrEnum):
     LOST = "lost"
     LAPSED = "lapsed"
     SHUTDOWN = "shutdown"
+    HALTED = "halted"
 
 
 class Attempt:
@@ -60,52 +65,11 @@ class Attempt:
                 self.task.cancel()
 
 
-class RunContext:
-    """What the agent may use (see agents.Context)."""
-
-    __slots__ = ("_cache", "_claim", "_clock", "_queue", "settings", "workspace")
-
-    def __init__(
-        self, claim: Claim, queue: Queue, settings: Settings, workspace: Path, cache: Cache, clock: Clock
-    ) -> None:
-        self._claim = claim
-        self._queue = queue
-        self._cache = cache
-        self._clock = clock
-        self.settings = settings
-        self.workspace = workspace
-
-    async def prompt(self) -> str:
-        key = f"prompt:{self._claim.run}"
-        kept: str | None = self._cache.get(key)
-        if kept is not None:
-            return kept
-        run = await self._queue.run(self._claim.run)
-        text = run.prompt if run else ""
-        if run and run.prompt_file:
-            text = await asyncio.to_thread((self.settings.home_path / run.prompt_file).read_text, "utf-8")
-        self._cache.put(key, text, len(text))
-        return text
-
-    def task_folder(self) -> Path:
-        folder = self.settings.home_path / "tasks" / self._claim.id / str(self._claim.fence)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
-
-    async def parents(self) -> list[Task]:
-        task = await self._queue.task(self._claim.id)
-        return await self._queue.tasks(task.parents)
-
-    def time_left_s(self) -> float | None:
-        if not self._claim.deadline_ms:
-            return None
-        return (self._claim.deadline_ms - self._clock.wall_ms()) / 1000
-
-
 async def run_attempt(
     attempt: Attempt,
     agent: Callable[[], Agent],
     context: RunContext,
+    applier: Callable[[], Applier],
     *,
     retry: RetryPolicy,
     luck: Callable[[], float],
@@ -116,7 +80,10 @@ async def run_attempt(
     if attempt.stop is not None:
         return _outcome_of_stop(attempt)
     try:
-        result = await _within_deadline(agent().run(claim, context), context.time_left_s())
+        result = await _within_deadline(_worked(claim, agent, context, applier), context.time_left_s())
+    except HandBack as reason:
+        _log.info("task %s is handed back: %s", claim.id, reason)
+        return Outcome(held, "release", delay_ms=round(reason.delay_s * 1000))
     except asyncio.CancelledError:
         if attempt.stop is not None or _is_being_cancelled():
             return _outcome_of_stop(attempt)
@@ -124,6 +91,8 @@ async def run_attempt(
         return Outcome(held, "retry", error=error, delay_ms=_delay_ms(retry, claim, luck))
     except _DeadlinePassed:
         return Outcome(held, "fail", error="deadline")
+    except _Conflict as conflict:
+        return Outcome(held, "retry", error=clip_bytes(str(conflict), SUMMARY_MAX_BYTES))
     except TaskFailed as failure:
         error = clip_bytes(str(failure), SUMMARY_MAX_BYTES)
         if not failure.retryable:
@@ -138,6 +107,34 @@ async def run_attempt(
             return Outcome(held, "fail", error=text)
         return Outcome(held, "retry", error=text, delay_ms=_delay_ms(retry, claim, luck))
     return Outcome(held, "finish", result=result)
+
+
+async def _worked(
+    claim: Claim, agent: Callable[[], Agent], context: RunContext, applier: Callable[[], Applier]
+) -> Result:
+    """The agent's result, its patch applied where that was asked for; the agent is not called for work that is done."""
+    if claim.patch_state in (PatchState.APPLYING, PatchState.APPLIED):
+        left_behind = await applier().go_on(claim)
+        if left_behind is not None and left_behind.state is PatchState.APPLIED:
+            return Result(applied=True)
+    result = await agent().run(claim, context)
+    if result.patch and not result.applied and (run := await context.run()) is not None and run.apply:
+        from ezaigents.team import LeaseBusy
+
+        try:
+            outcome = await applier().apply_held(claim, result)
+        except LeaseBusy as busy:
+            # The work is done and may have been paid for: better a patch that waits than the same work again.
+            _log.warning("task %s: its patch is left to be applied by hand: %s", claim.id, busy)
+            return result
+        if outcome.state is not PatchState.APPLIED:
+            raise _Conflict(f"conflict: {outcome.why}")
+        return msgspec.structs.replace(result, applied=True)
+    return result
+
+
+class _Conflict(Exception):
+    """Others changed the same lines first: tried again on the files as they are now, at once."""
 
 
 class _DeadlinePassed(Exception):

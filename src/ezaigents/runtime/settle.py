@@ -75,6 +75,6 @@ class Settler:
             case "fail":
                 return queue.fail([(o.held, o.error) for o in outcomes])
             case "release":
-                return queue.release([o.held for o in outcomes])
+                return queue.release_for([(o.held, o.delay_ms) for o in outcomes])
             case _:
                 return queue.stop_cancelled([o.held for o in outcomes])

@@ -11,12 +11,12 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ezaigents.errors import EzError
 from ezaigents.policy import CrashPolicy, clock_jumped
-from ezaigents.queue import Queue, Sweep, append_history, drop_old_history, old_folders
+from ezaigents.queue import Queue, Sweep, drop_old_history, forget, old_folders
 from ezaigents.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _LOOK_AGAIN_S = 1.0
 class Sweeper:
     """Keeps one namespace in motion; any number of hosts may do so at once.
 
-    `notice(lane)` is called for each lane with work; `alive()` once per sweep (a sign of life).
+    `paused(names)` is told who is paused, then `notice(lane)` is called for each lane with work.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Sweeper:
         settings: Settings,
         *,
         notice: Callable[[str], None],
-        alive: Callable[[], Awaitable[None]],
+        paused: Callable[[Sequence[str]], None],
     ) -> None:
         self._queue = queue
         self._settings = settings
         self._notice = notice
-        self._alive = alive
+        self._paused = paused
         self._policy = CrashPolicy()
         # A lease must be seen before it ends, or nobody is there on time to take a dead host's task back.
         self._every_s = min(settings.sweep_s, settings.lease_s)
@@ -81,13 +81,9 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until stopped."""
-        next_alive = 0.0
         while not self._stopped:
             self._poke.clear()
             try:
-                if time.monotonic() >= next_alive:
-                    await self._alive()
-                    next_alive = time.monotonic() + self._settings.sweep_s * 0.9
                 pause_s = await self.sweep_once()
             except EzError as error:
                 _log.warning("sweep: %s", error)
@@ -122,6 +118,7 @@ class Sweeper:
         asked_s = time.monotonic()
         sweep = await self._queue.sweep(keep_ms, self._settings.ended_keep_count)
         self._watch_clocks(sweep.now_ms, asked_s, time.monotonic())
+        self._paused(sweep.paused)
         for lane in sweep.lanes:
             self._notice(lane)
         return sweep
@@ -149,17 +146,17 @@ class Sweeper:
         return min(self._every_s, due_s + 0.001)
 
     async def _purge(self, sweep: Sweep) -> bool:
-        """Write a batch of ended tasks down and have the engine forget them; False when they cannot be written."""
+        """Write a batch of ended tasks down and have the engine forget them; False when none could be."""
         ids = await self._queue.ended_ids(0, min(sweep.to_purge, _PURGE_BATCH) - 1)
         tasks = await self._queue.tasks(ids)
+        keep_ms = self._settings.history_days * _DAY_MS
         try:
-            await asyncio.to_thread(append_history, self._history, tasks)
             await self._drop_old_files(sweep.now_ms)
+            forgotten = await forget(self._queue, self._history, tasks, now_ms=sweep.now_ms, keep_patches_ms=keep_ms)
         except OSError as error:
             _log.warning("ended tasks are kept in the engine: history cannot be written: %s", error)
             return False
-        await self._queue.purge(ids)
-        return True
+        return forgotten > 0  # else all of these wait for something; they are looked at when they are old again
 
     async def _drop_old_files(self, now_ms: int) -> None:
         """Once a day: delete history, and the files of tasks and runs, `history_days` after their acceptance.

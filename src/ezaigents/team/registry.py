@@ -1,60 +1,58 @@
-"""Who is here: each host's card in the engine, with an hour to live. Job: announce, leave, list.
+"""Who is here: each host's card in the engine, with an hour to live. Job: announce, beat, leave, list.
 
-Not its job: deciding that a host is dead (its leases and its lock file say so sooner).
+Not its job: when a host speaks (runtime), what its silence means (presence).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from ezaigents.codec import from_json, to_json
-from ezaigents.engine import Connection
-from ezaigents.queue import Keys, Script, call_script
-from ezaigents.records import HostCard
+from ezaigents.engine import Arg, Connection, Reply
+from ezaigents.queue import Keys, call_script, read_scripts
+from ezaigents.records import Health, HostCard
+from ezaigents.team.presence import Seen
 
-_ANNOUNCE = Path(__file__).parent / "lua" / "announce.lua"
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """A host's card and when it last gave a sign of life (ms by the engine's clock)."""
-
-    card: HostCard
-    last_seen_ms: int
+_FOLDER = Path(__file__).parent / "lua"
+_NAMES = ("announce", "leave", "hosts")
+_WELL = Health()
 
 
 class Registry:
-    """The hosts of one namespace."""
+    """The hosts of one namespace. Every method raises EngineDown; each may be repeated when its outcome is unknown."""
 
     def __init__(self, connection: Connection, keys: Keys) -> None:
         self._connection = connection
         self._keys = keys
-        self._announce = Script("announce", _ANNOUNCE.read_text())
+        self._scripts = read_scripts(_FOLDER, _NAMES)
 
-    async def announce(self, card: HostCard) -> None:
-        """Show the card. Raises EngineDown."""
-        await self._say(card.name, to_json(card))
+    async def announce(self, card: HostCard, health: Health = _WELL) -> None:
+        """Show the card, in place of whatever was known of this name."""
+        await self._call("announce", card.name, to_json(card), _packed(health))
 
-    async def still_here(self, card: HostCard) -> None:
-        """Give a sign of life, without the card unless the engine has lost it. Raises EngineDown."""
-        if not await self._say(card.name, b"still"):
-            await self.announce(card)
+    async def beat(self, name: str, changed: Health | None = None) -> bool:
+        """Give a sign of life, with what ails the host where that has changed.
+
+        False, and nothing is changed, when the engine has lost the card: announce it again.
+        """
+        return bool(await self._call("announce", name, "", *([] if changed is None else [_packed(changed)])))
 
     async def leave(self, name: str) -> None:
-        """Take a host's card away."""
-        await self._say(name, b"")
+        """Take the card away: the host is gone at once."""
+        await self._call("leave", name)
 
     async def hosts(self) -> list[Seen]:
-        """Every host heard of within an hour, by name."""
-        raw = await self._connection.call("ZRANGE", self._keys.hosts(), 0, -1, "WITHSCORES")
-        last_seen = {name.decode(): int(score) for name, score in raw}
-        if not last_seen:
-            return []
-        names = sorted(last_seen)
-        cards = await self._connection.call("MGET", *[self._keys.host(name) for name in names])
-        pairs = zip(names, cards, strict=True)
-        return [Seen(from_json(card, HostCard), last_seen[name]) for name, card in pairs if card]
+        """Every host heard of within an hour, by name; `presence` tells those that are gone."""
+        now_ms, rows = await self._call("hosts")
+        found = [
+            Seen(from_json(card, HostCard), from_json(health, Health) if health else _WELL, int(last_seen_ms), now_ms)
+            for card, health, last_seen_ms in rows
+        ]
+        return sorted(found, key=lambda seen: seen.card.name)
 
-    async def _say(self, name: str, card: bytes) -> bool:
-        return bool(await call_script(self._connection, self._announce, self._keys.counters(), [name, card]))
+    async def _call(self, name: str, *args: Arg) -> Reply:
+        return await call_script(self._connection, self._scripts[name], self._keys.counters(), list(args))
+
+
+def _packed(health: Health) -> bytes:
+    return b"" if health == _WELL else to_json(health)

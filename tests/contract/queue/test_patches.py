@@ -93,7 +93,7 @@ async def test_the_next_attempt_is_told_that_an_apply_was_interrupted(rig: Rig) 
 
 
 async def test_an_apply_left_behind_by_an_attempt_can_be_taken_over(rig: Rig) -> None:
-    """While nobody holds the task, whoever meets its half-applied patch may bring it to an end; the holder is then late."""
+    """While nobody holds the task, whoever meets its half-applied patch may end it; its holder is then late."""
     task_id = await rig.one()
     held = await rig.hold(task_id)
     await rig.queue.move_patch(task_id, PatchState.APPLYING, held.fence, result=_PROPOSES)
@@ -133,7 +133,7 @@ async def test_a_done_task_in_conflict_can_be_run_again(rig: Rig) -> None:
 async def test_a_task_handed_back_with_a_delay_waits_and_spends_no_attempt(rig: Rig) -> None:
     """What a task needs may be taken for a while: it comes back later, as it was."""
     task_id = await rig.one()
-    await rig.queue.release([await rig.hold(task_id)], delay_ms=LONG_MS)
+    await rig.queue.release_for([(await rig.hold(task_id), LONG_MS)])
     task = await rig.task(task_id)
     assert (task.state.value, task.attempts) == ("delayed", 0)
     await rig.delay_ends(task_id)

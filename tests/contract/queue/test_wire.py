@@ -154,10 +154,12 @@ async def _picture(rig: Rig) -> Any:
     keys = sorted(key.decode() for key in await rig.raw("KEYS", rig.keys.task("*")))
     tasks = await rig.queue.tasks([key[-18:] for key in keys])
     rows = [
-        (t.state, t.seq, t.attempts, t.crashes, t.cancel_requested, t.open_parents, t.closed.partition(":")[2])
-        + (t.error, t.patch, t.patch_state)
+        (
+            t.state, t.seq, t.attempts, t.crashes, t.cancel_requested, t.open_parents, t.closed.partition(":")[2],
+            t.error, t.patch, t.patch_state,
+        )
         for t in tasks
-    ]
+    ]  # fmt: skip
     return rows, await rig.counts(), await rig.raw("XLEN", rig.keys.events())
 
 

@@ -144,9 +144,10 @@ def test_events_follow_until_the_reader_leaves(shared: Place) -> None:
 
 
 def test_agents_say_why_they_cannot_work(shared: Place) -> None:
-    """`ez agents` lists all six, and a reason beside each that is not ready."""
+    """`ez agents` lists all six with what they can do and how they are, and a reason beside each that is not ready."""
     rows = shared.json("agents")["agents"]
-    assert all(list(row) == ["name", "state", "slots", "busy"] for row in rows)
+    assert all(list(row) == ["name", "state", "slots", "busy", "health", "why", "capabilities"] for row in rows)
+    assert {row["health"] for row in rows} == {"healthy"}
     states = {row["name"]: row["state"] for row in rows}
     assert states["local"] == "ready"
     assert all(state.startswith("unavailable: ") for name, state in states.items() if name != "local")
@@ -164,6 +165,6 @@ def test_completion_scripts_complete(shared: Place) -> None:
     done = subprocess.run(
         ["bash", "-ec", script], env=shared.environ | path, capture_output=True, check=True, timeout=60
     )
-    assert done.stdout.decode().split() == ["status", "--agent"]
+    assert done.stdout.decode().split() == ["stop", "status", "--agent"]
     for shell in ("zsh", "fish"):
         assert "_EZ_COMPLETE" in shared.ez("completion", shell).out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ezaigents.agents import Context
 from ezaigents.agents.local import LocalAnalyst, TaskReport, encode_payload, summary_payload
@@ -37,6 +37,9 @@ class DeskContext:
 
     def time_left_s(self) -> float | None:
         return None
+
+    async def checkpoint(self) -> None:
+        """Nobody is paused."""
 
 
 class Desk:
@@ -85,7 +88,8 @@ class Desk:
         return await analyst.run(claim, self.context(claim.id, parents))
 
     def context(self, task_id: str, parents: list[Task] | None = None) -> Context:
-        return DeskContext(self.settings, task_id, parents or [])
+        # What an analyst uses of a context; it edits nothing and talks to nobody.
+        return cast("Context", DeskContext(self.settings, task_id, parents or []))
 
     def report(self, result: Result) -> TaskReport:
         return read_task_report(self.settings.home_path / result.report)

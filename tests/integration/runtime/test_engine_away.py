@@ -70,7 +70,7 @@ class _Holder:
     def __init__(self, queue: Queue, settings: Settings) -> None:
         self.queue = queue
         self.lease_ms = round(settings.lease_s * 1000)
-        self.sweeper = Sweeper(queue, settings, notice=lambda lane: None, alive=_alive)
+        self.sweeper = Sweeper(queue, settings, notice=lambda lane: None, paused=lambda names: None)
         self.held = Held("", 0)
 
     async def begin(self) -> None:
@@ -88,10 +88,6 @@ class _Holder:
     async def is_reaped_at_last(self) -> bool:
         await self.sweeper.sweep_once()
         return await self.state() is TaskState.READY
-
-
-async def _alive() -> None:
-    """Nobody asks."""
 
 
 async def _submit(queue: Queue) -> str:

@@ -121,11 +121,13 @@ def test_the_host_is_listed_while_it_lives(settings: Settings) -> None:
 
 
 def test_a_card_the_engine_lost_is_shown_again(settings: Settings) -> None:
-    """A sign of life brings the card back where the engine has lost it."""
+    """An engine that was away may have lost the card; the first sign of life after that brings it back."""
 
     async def story() -> None:
-        async with working(msgspec.structs.replace(settings, sweep_s=0.1), agent(at_once)) as yard:
+        async with working(settings, agent(at_once)) as yard:
             call(yard.fleet, "DEL", yard.queue.keys.host("main"), yard.queue.keys.hosts())
+            assert not await yard.client.hosts()
+            yard.kill_engine()
 
             async def listed() -> bool:
                 return bool(await yard.client.hosts())

@@ -10,13 +10,9 @@ from ezaigents.runtime.sweep import Sweeper
 from ezaigents.settings import Settings
 
 
-async def _alive() -> None:
-    """Nobody asks."""
-
-
 def _sweeper(**settings: float) -> Sweeper:
     queue = Queue(Connection(Address(path="/nowhere")), Keys("n"))
-    return Sweeper(queue, Settings(**settings), notice=lambda lane: None, alive=_alive)  # type: ignore[arg-type]
+    return Sweeper(queue, Settings(**settings), notice=lambda lane: None, paused=lambda names: None)  # type: ignore[arg-type]
 
 
 def test_with_nothing_due_it_sleeps_its_whole_time() -> None:

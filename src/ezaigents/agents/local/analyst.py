@@ -39,12 +39,12 @@ from ezaigents.agents.local.protocol import (
     Summarize,
     Summarized,
 )
-from ezaigents.agents.local.storing import write_whole
 from ezaigents.codec import from_json, storable, to_json
 from ezaigents.errors import InputError
 from ezaigents.policy import clip_bytes
 from ezaigents.records import Claim, Result, TaskKind
 from ezaigents.settings import Settings
+from ezaigents.workspace import write_whole
 
 FILE_TIME_LIMIT_S = 120.0
 """Wall time for one file; the child's own limit is processor time, so this one is for a child that hangs."""
@@ -105,7 +105,11 @@ class LocalAnalyst:
 
     async def _analyse(self, payload: Payload, context: Context) -> Result:
         root = str(context.workspace)
-        reports = [await self._measured(root, path) for path in payload.paths]
+        reports: list[FileReport] = []
+        for name in payload.paths:
+            if reports:
+                await context.checkpoint()
+            reports.append(await self._measured(root, name))
         _refuse_if_nothing_was_read(reports)
         reports, notes = await self._linted(root, reports)
         path = context.task_folder() / "report.json"

@@ -34,11 +34,13 @@ def command(id: str | None, follow: bool, as_json: bool) -> int:  # noqa: A002 -
                 for task_id in event.tasks:
                     if wanted not in ("", event.run, task_id):
                         continue
+                    patch = "" if event.patch == "none" else event.patch.value
                     if as_json:
                         row = {"at_ms": event.at_ms, "run": event.run, "task": task_id, "state": event.state.value}
-                        show_json_line(row)
+                        show_json_line(row | ({"patch": patch} if patch else {}))
                     else:
-                        show_line(f"{moment(event.at_ms)}  {event.state.value:<9}  task {task_id}  run {event.run}")
+                        word = patch or event.state.value
+                        show_line(f"{moment(event.at_ms)}  {word:<9}  task {task_id}  run {event.run}")
             sys.stdout.flush()
             if not follow and len(batch) < _FULL_BATCH:
                 return

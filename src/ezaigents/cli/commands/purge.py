@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ezaigents.records import Task
 
 _BATCH = 500
+_DAY_MS = 86_400_000
 
 
 @click.command("purge")
@@ -20,7 +21,7 @@ def command(dead: bool, yes: bool) -> int:
     """Forget ended tasks now, instead of after an hour.
 
     Only tasks of runs that have ended are taken. Their records go to the history in the data folder first, where
-    `ez show` finds them; reports stay where they are.
+    `ez show` finds them; reports stay where they are. Tasks whose patch may yet be applied are kept.
     """
     from ezaigents.cli.fleet import ask_fleet
     from ezaigents.cli.talk import say
@@ -48,15 +49,19 @@ async def _of_ended_runs(client: Client, tasks: list[Task]) -> list[Task]:
 
 
 async def _purge(client: Client, tasks: list[Task]) -> int:
-    from asyncio import to_thread
+    import time
 
-    from ezaigents.queue import append_history
+    from ezaigents.queue import forget
 
-    removed = 0
+    settings, now_ms, removed = client.settings, round(time.time() * 1000), 0
     for start in range(0, len(tasks), _BATCH):
-        batch = tasks[start : start + _BATCH]
-        await to_thread(append_history, client.settings.home_path / "history", batch)
-        removed += await client.queue.purge([task.id for task in batch])
+        removed += await forget(
+            client.queue,
+            settings.home_path / "history",
+            tasks[start : start + _BATCH],
+            now_ms=now_ms,
+            keep_patches_ms=settings.history_days * _DAY_MS,
+        )
     return removed
 
 

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import click
 
-from ezaigents.cli.options import json_option, not_yet, seconds, whole
+from ezaigents.cli.options import complete_agent, json_option, not_yet, seconds, whole
 
 _KINDS = ("analyze", "edit", "test", "document", "review")
-_AGENTS = ("auto", "local", "claude", "gpt", "deepseek", "mistral", "gemini")
-
-
-def _complete_agent(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in _AGENTS if name.startswith(incomplete)]
 
 
 @click.command("run")
@@ -23,7 +18,7 @@ def _complete_agent(_ctx: click.Context, _param: click.Parameter, incomplete: st
     "--agent",
     metavar="NAME",
     default="auto",
-    shell_complete=_complete_agent,
+    shell_complete=complete_agent,
     help="Agent that does it; auto chooses one that can (`ez agents` lists them).",
 )
 @click.option("--kind", type=click.Choice(_KINDS), default="analyze", show_default=True, help="What is asked for.")

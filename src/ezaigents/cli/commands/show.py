@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @click.argument("id", metavar="ID")
+@click.option("--diff", is_flag=True, help="Print the patch, or those of all its tasks, as `git apply` takes them.")
 @json_option
-def command(id: str, as_json: bool) -> int:  # noqa: A002 - the name of the argument
+def command(id: str, diff: bool, as_json: bool) -> int:  # noqa: A002 - the name of the argument
     """Show a task or a run; those that were purged too."""
     from ezaigents.cli.fleet import ask_fleet, settings_here
     from ezaigents.cli.lookup import check_ids, find
@@ -27,7 +28,11 @@ def command(id: str, as_json: bool) -> int:  # noqa: A002 - the name of the argu
     an_id = check_ids([id])[0]
     run, tasks = ask_fleet(lambda client: find(client, an_id))
     home = settings_here().home_path
-    if as_json:
+    if diff:
+        from ezaigents.cli.patchview import show_patches
+
+        show_patches(tasks, home)
+    elif as_json:
         show_json(full_row(tasks[0], home) if run is None else run_row(run, tasks, home))
     elif run is None:
         _show_task(tasks[0], home)
@@ -52,6 +57,7 @@ def _show_task(task: Task, home: Path) -> None:
         ("error", printable(task.error)),
         ("report", str(home / task.report) if task.report else ""),
         ("patch", f"{home / task.patch}, {task.patch_state.value}" if task.patch else ""),
+        ("conflict", printable(task.patch_error)),
         ("attempts", attempts),
         ("crashes", f"{task.crashes} hosts died under it" if task.crashes else ""),
         ("holder", task.owner if task.state.value == "leased" else ""),

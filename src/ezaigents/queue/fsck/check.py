@@ -7,9 +7,12 @@ tasks are judged only when no task moved meanwhile.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ezaigents.queue.fsck.report import FsckReport, Ledger
+import msgspec
+
+from ezaigents.queue.fsck.report import INVARIANTS, FsckReport, Ledger
 from ezaigents.queue.fsck.strays import INDEXES, stray_children, stray_keys, strays
 from ezaigents.queue.fsck.survey import Survey, survey
 from ezaigents.queue.queue import Queue
@@ -21,18 +24,28 @@ _TRIES = 3
 _SMALL_TASKS = 20_000
 """With fewer tasks a check that was disturbed is made again: that takes about a second."""
 _SUMS = ("lost", "counters", "runs")
+
+
+class OtherCheck(msgspec.Struct, frozen=True):
+    """Another room's part: `rules` by name, and `judge`, which gets the queue and `note(invariant, what, text)`."""
+
+    rules: dict[str, str]
+    judge: Callable[[Queue, Callable[[str, str, str], None]], Awaitable[None]]
+
+
 _READ_BATCH = 500
 _ENDED = tuple(state.value for state in TaskState if state in TERMINAL_STATES)
 
 
-async def check(queue: Queue, *, remembered: bool = False) -> FsckReport:
-    """Check every invariant of INVARIANTS. Raises EngineDown.
+async def check(queue: Queue, *, remembered: bool = False, also: Sequence[OtherCheck] = ()) -> FsckReport:
+    """Check every invariant of INVARIANTS, and those of other rooms. Raises EngineDown.
 
     `remembered`: the data folder holds tasks or runs of this fleet, so an engine that knows of none has lost them.
     """
     scripts = load_scripts(names=NAMES)
+    rules = INVARIANTS | {name: rule for other in also for name, rule in other.rules.items()}
     for tries_left in reversed(range(_TRIES)):
-        ledger = Ledger()
+        ledger = Ledger(rules)
         before = await stamp(queue, scripts["recount"])
         seen = await survey(queue, scripts["audit"], ledger)
         await _judge_indexes(queue, seen, ledger)
@@ -40,6 +53,8 @@ async def check(queue: Queue, *, remembered: bool = False) -> FsckReport:
         await _judge_children(queue, seen, ledger)
         await _judge_keys(queue, seen, ledger)
         await _judge_numbers(queue, seen, ledger)
+        for other in also:
+            await other.judge(queue, ledger.note)
         sums = Ledger()
         await _judge_counters(queue, seen, sums, remembered=remembered)
         await _judge_runs(queue, seen, sums)

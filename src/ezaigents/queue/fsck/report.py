@@ -31,7 +31,7 @@ INVARIANTS: dict[str, str] = {
     "fences": "fences of claims are unique and none is above the highest given out",
     "sequence": "no task is ahead of the sequence",
 }
-"""Name -> rule, in the order in which they are shown."""
+"""Name -> rule, in the order in which they are shown; those of other rooms follow."""
 FINDINGS_MOST = 20
 """Findings kept per invariant; the others are only counted."""
 
@@ -58,7 +58,7 @@ class Invariant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All invariants, in the order of INVARIANTS. `moving`: tasks moved during the check."""
+    """All invariants, the queue's first. `moving`: tasks moved during the check."""
 
     ok: bool
     tasks: int
@@ -71,11 +71,12 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """Findings as they come in: all counted, some kept."""
+    """Findings as they come in: all counted, some kept. `rules`: what may be found against."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, list[Finding]] = {name: [] for name in INVARIANTS}
-        self._found: dict[str, int] = dict.fromkeys(INVARIANTS, 0)
+    def __init__(self, rules: Mapping[str, str] = INVARIANTS) -> None:
+        self._rules = rules
+        self._kept: dict[str, list[Finding]] = {name: [] for name in rules}
+        self._found: dict[str, int] = dict.fromkeys(rules, 0)
 
     def note(self, invariant: str, what: str, text: str) -> None:
         """Add a finding."""
@@ -89,7 +90,7 @@ class Ledger:
 
     def take(self, other: Ledger) -> None:
         """Add another ledger's findings."""
-        for name in INVARIANTS:
+        for name in other._rules:
             self._found[name] += other._found[name]
             self._kept[name] = [*self._kept[name], *other._kept[name]][:FINDINGS_MOST]
 
@@ -105,7 +106,7 @@ class Ledger:
                 found=self._found[name],
                 findings=tuple(self._kept[name]),
             )
-            for name, rule in INVARIANTS.items()
+            for name, rule in self._rules.items()
         )
         return FsckReport(ok=not any(self._found.values()), tasks=tasks, moving=moving, invariants=invariants)
 

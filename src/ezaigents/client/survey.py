@@ -1,0 +1,102 @@
+"""Reading the facts behind `ez problems`. Job: ask the engine once, in few calls. Not its job: judging (problems)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ezaigents.client.company import Member, look_round
+from ezaigents.client.problems import Facts, LaneFacts
+from ezaigents.queue import Queue
+from ezaigents.records import AgentState, PatchState, Task
+from ezaigents.settings import Settings
+from ezaigents.team import Team
+
+_PATCHES_MOST = 20_000
+"""Ended tasks whose patch is looked at, the newest first; a busy fleet has no more within the hour they are kept."""
+_BATCH = 1000
+_UNSETTLED = frozenset({PatchState.CONFLICT, PatchState.APPLYING})
+
+
+async def survey(queue: Queue, team: Team, settings: Settings, *, used_bytes: int, durability: str) -> Facts:
+    """Read everything. Raises EngineDown."""
+    hosts, paused, counts = await asyncio.gather(look_round(queue, team, settings), queue.paused(), queue.counts())
+    now_ms = await _engine_ms(queue)
+    running = await _tasks_in(queue, queue.keys.leased())
+    touched_by = await team.radar.files([task.id for task in running])
+    lanes = [name.decode() for name in await queue.read("SMEMBERS", queue.keys.waiting())]
+    agents = sorted({card.name for member in hosts for card in member.seen.card.agents})
+    return Facts(
+        now_ms=now_ms,
+        stuck_ms=round(settings.stuck_s * 1000),
+        hosts=tuple(hosts),
+        paused=paused,
+        running=tuple(running),
+        progress_ms={one: touched.progress_ms for one, touched in touched_by.items()},
+        waiting=tuple(await team.leases.waiting()),
+        lanes=tuple([await _lane(queue, lane, hosts, running) for lane in sorted(lanes)]),
+        patches=tuple(await _unsettled(queue)),
+        dead=counts["dead"],
+        unread=await team.messages.counts(agents) if agents else {},
+        mailbox_most=settings.mailbox_most,
+        used_bytes=used_bytes,
+        most_bytes=0 if settings.redis_url else settings.engine_max_bytes,
+        durability=durability,
+    )
+
+
+async def _engine_ms(queue: Queue) -> int:
+    seconds, micros = await queue.read("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def _tasks_in(queue: Queue, index: str) -> list[Task]:
+    ids = [task_id.decode() for task_id in await queue.read("ZRANGE", index, 0, -1)]
+    return await queue.tasks(ids)
+
+
+async def _lane(queue: Queue, lane: str, hosts: Sequence[Member], running: Sequence[Task]) -> LaneFacts:
+    agent, _, place = lane.rstrip("!").rpartition("@")
+    size, first = await queue.read_many(
+        [
+            ("ZCARD", queue.keys.ready(lane)),
+            ("ZRANGE", queue.keys.ready(lane), 0, 0),
+        ]
+    )
+    oldest = await queue.tasks([first[0].decode()]) if first else []
+    slots = _slots(agent, place, hosts)
+    busy = sum(task.agent == agent for task in running)
+    return LaneFacts(
+        agent=agent,
+        place=place,
+        quarantine=lane.endswith("!"),
+        waiting=size,
+        oldest=oldest[0] if oldest else None,
+        served=slots > 0,
+        free=max(0, slots - busy),
+    )
+
+
+def _slots(agent: str, place: str, hosts: Sequence[Member]) -> int:
+    """Slots for this agent on hosts that live and serve the place."""
+    return sum(
+        card.slots
+        for member in hosts
+        if member.lives and place in member.seen.card.places
+        for card in member.seen.card.agents
+        if card.name == agent and card.state is AgentState.READY
+    )
+
+
+async def _unsettled(queue: Queue) -> list[Task]:
+    """Tasks whose patch is in conflict, or is being applied."""
+    ended = await queue.read("ZRANGE", queue.keys.ended(), -_PATCHES_MOST, -1)
+    open_ids = await queue.read("ZRANGE", queue.keys.dead(), -_PATCHES_MOST, -1)
+    ids = [task_id.decode() for task_id in (*ended, *open_ids)]
+    found: list[str] = []
+    for start in range(0, len(ids), _BATCH):
+        part = ids[start : start + _BATCH]
+        states: list[Any] = await queue.read_many([("HGET", queue.keys.task(one), "patch_state") for one in part])
+        found += [one for one, state in zip(part, states, strict=True) if state and state.decode() in _UNSETTLED]
+    return await queue.tasks(found)

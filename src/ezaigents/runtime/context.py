@@ -1,0 +1,253 @@
+"""What an agent may use while it works on one claim (agents.Context). Job: one attempt's own view of files and others.
+
+Everything here is made on first use: a task that reads one file and talks to nobody costs nothing of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ezaigents.agents import HandBack, TaskFailed
+from ezaigents.clock import Clock
+from ezaigents.policy import clip_bytes
+from ezaigents.queue import Queue
+from ezaigents.records import Claim, Result, Run, Task
+from ezaigents.runtime.cache import Cache
+from ezaigents.runtime.pauses import Pauses
+from ezaigents.runtime.post import Post
+from ezaigents.settings import Settings
+from ezaigents.team import Team
+
+if TYPE_CHECKING:
+    from ezaigents.team import Message, Note, Overlap
+    from ezaigents.workspace import Overlay
+
+_log = logging.getLogger(__name__)
+_BUSY_DELAY_S = 5.0
+"""A task whose files stay taken for as long as it may wait is tried again after this."""
+
+
+class RunContext:
+    """Belongs to the host's event loop; `close` lets go of what the attempt held."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        queue: Queue,
+        settings: Settings,
+        workspace: Path,
+        cache: Cache,
+        clock: Clock,
+        team: Team,
+        post: Post,
+        pauses: Pauses,
+    ) -> None:
+        self.settings = settings
+        self.workspace = workspace
+        self._claim = claim
+        self._queue = queue
+        self._cache = cache
+        self._clock = clock
+        self._team = team
+        self._post = post
+        self._pauses = pauses
+        self._files: Overlay | None = None
+        self._touched: dict[str, bool] = {}
+        self._on_radar = False
+        self._known: set[Overlap] = set()
+        self._news: list[Overlap] = []
+        self._leaving: AsyncExitStack | None = None
+
+    @property
+    def task_id(self) -> str:
+        """The task of this attempt."""
+        return self._claim.id
+
+    # -- the task ------------------------------------------------------------------------------------------------
+
+    async def prompt(self) -> str:
+        run = await self.run()
+        if run is None or not run.prompt_file:
+            return run.prompt if run else ""
+        key = f"prompt:{self._claim.run}"
+        kept = self._cache.get(key)
+        if isinstance(kept, str):
+            return kept
+        text = await asyncio.to_thread((self.settings.home_path / run.prompt_file).read_text, "utf-8")
+        self._cache.put(key, text, len(text))
+        return text
+
+    async def run(self) -> Run | None:
+        """The run this task is of, as it was handed in: its counts may be old."""
+        key = f"run:{self._claim.run}"
+        kept = self._cache.get(key)
+        if isinstance(kept, Run):
+            return kept
+        run = await self._queue.run(self._claim.run)
+        if run is not None:
+            self._cache.put(key, run, len(run.prompt) + 512)
+        return run
+
+    def task_folder(self) -> Path:
+        folder = self._folder_of(self._claim.fence)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    async def parents(self) -> list[Task]:
+        task = await self._queue.task(self._claim.id)
+        return await self._queue.tasks(task.parents)
+
+    def time_left_s(self) -> float | None:
+        if not self._claim.deadline_ms:
+            return None
+        return (self._claim.deadline_ms - self._clock.wall_ms()) / 1000
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    @property
+    def files(self) -> Overlay:
+        if self._files is None:
+            self._files = self._overlay(())
+        return self._files
+
+    def resume_files(self) -> Overlay:
+        self._close_files()
+        self._files = self._overlay(self._earlier())
+        return self._files
+
+    def _overlay(self, earlier: Sequence[Path]) -> Overlay:
+        from ezaigents.workspace import Overlay
+
+        return Overlay(
+            self.workspace,
+            self.task_folder(),
+            hidden=self.settings.home_path,
+            limit_bytes=self.settings.file_limit_bytes,
+            earlier=earlier,
+            on_touch=self._on_touch,
+        )
+
+    def propose(self, summary: str, *, cost_microusd: int = 0, simulated: bool = False) -> Result:
+        from ezaigents.workspace import PATCH_FILE
+
+        patch = ""
+        if self._files is not None and self._files.propose() is not None:
+            patch = str((self.task_folder() / PATCH_FILE).relative_to(self.settings.home_path))
+        return Result(summary=summary, patch=patch, cost_microusd=cost_microusd, simulated=simulated)
+
+    async def means_to_change(self, *paths: str) -> list[Overlap]:
+        from ezaigents.team import LeaseBusy
+
+        overlaps = self._noted(await self._radar(means=paths))
+        others = [overlap for overlap in overlaps if overlap.theirs != "has read"]
+        if others and self.settings.overlap == "block":
+            raise TaskFailed(f"{_told(others[0])}; the setting overlap is block")
+        if self.settings.overlap == "serialise":
+            try:
+                await self.lease(*paths)
+            except LeaseBusy as busy:
+                raise HandBack(str(busy), delay_s=_BUSY_DELAY_S) from busy
+        for overlap in others if self.settings.overlap == "warn" else ():
+            _log.warning("task %s: %s", self._claim.id, _told(overlap))
+        return overlaps
+
+    async def lease(self, *patterns: str) -> None:
+        from ezaigents.team import Holder, keep
+
+        held = keep(
+            self._team.leases,
+            Holder(self._claim.place, self._claim.id, self._claim.fence),
+            patterns,
+            ttl_s=self.settings.lease_s,
+            wait_s=self.settings.lock_wait_s,
+        )
+        self._leaving = self._leaving or AsyncExitStack()
+        await self._leaving.enter_async_context(held)
+
+    async def overlaps(self) -> list[Overlap]:
+        if self._touched:
+            self._noted(await self._radar())
+        news, self._news = self._news, []
+        return news
+
+    def _on_touch(self, path: str, changed: bool) -> None:
+        """Called by the overlay, in whatever thread it is used."""
+        self._touched[path] = changed or self._touched.get(path, False)
+
+    async def _radar(self, *, means: Sequence[str] = ()) -> list[Overlap]:
+        touched, self._touched = self._touched, {}
+        self._on_radar = True
+        claim = self._claim
+        return await self._team.radar.touch(
+            claim.id,
+            claim.fence,
+            claim.agent,
+            claim.place,
+            means=means,
+            reads=[path for path, changed in touched.items() if not changed],
+            writes=[path for path, changed in touched.items() if changed],
+        )
+
+    def _noted(self, overlaps: list[Overlap]) -> list[Overlap]:
+        self._news += [overlap for overlap in overlaps if overlap not in self._known]
+        self._known.update(overlaps)
+        return overlaps
+
+    # -- others --------------------------------------------------------------------------------------------------
+
+    async def messages(self) -> list[Message]:
+        return await self._post.take(self._claim)
+
+    async def send(self, to: str, data: str, *, type: str = "note") -> None:  # noqa: A002 - the field's name
+        await self._post.send(self._claim, to, data, type)
+
+    async def notes(self) -> list[Note]:
+        return await asyncio.to_thread(self._team.notes.all, self._claim.place)
+
+    async def learn(self, text: str) -> None:
+        claim = self._claim
+        await asyncio.to_thread(self._team.notes.add, claim.place, text, author=claim.agent, task=claim.id)
+
+    async def checkpoint(self) -> None:
+        if self._touched or not self._on_radar:
+            self._noted(await self._radar())
+        else:
+            await self._team.radar.progress(self._claim.id, self._claim.fence)
+        await self._pauses.wait(self._claim.agent)
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def close(self, *, ended: bool) -> None:
+        """Let go of leases, inbox and radar. `ended`: the attempt came to its end, so its messages count as read."""
+        self._close_files()
+        await self._post.close(self._claim, taken=ended)
+        if self._leaving is not None:
+            await self._leaving.aclose()
+        if self._on_radar:
+            await self._team.radar.leave(self._claim.id, self._claim.fence)
+
+    def _close_files(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+    # -- where things lie ----------------------------------------------------------------------------------------
+
+    def _folder_of(self, fence: int) -> Path:
+        return self.settings.home_path / "tasks" / self._claim.id / str(fence)
+
+    def _earlier(self) -> list[Path]:
+        """The folders of the attempts before this one, oldest first."""
+        fences = [int(path.name) for path in self.task_folder().parent.iterdir() if path.name.isdigit()]
+        return [self._folder_of(fence) for fence in sorted(fences) if fence < self._claim.fence]
+
+
+def _told(overlap: Overlap) -> str:
+    return clip_bytes(
+        f"{overlap.path} is at work elsewhere: task {overlap.task} ({overlap.agent}) {overlap.theirs} it", 400
+    )

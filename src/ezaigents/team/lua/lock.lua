@@ -1,0 +1,58 @@
+#!lua flags=allow-oom
+-- lock: take file leases for a holder, all of them or none; where one is not free, stand in line, first come first served.
+-- ARGV[1] ticket of the request; [2] place; [3] task; [4] its fence; [5] verb; [6] lease ms; [7] ms it would wait, 0 = not
+-- ARGV[8..] patterns
+-- Result: {'OK', highest fence of these leases}; {'STALE'}: the task is not held with this fence;
+--   {'FULL', there are, limit, of what}; {'WAIT': it stands in line, 'BUSY': it does not, 'HOLDS': it may not, holding others;
+--   pattern in the way, its task, agent, what that one does (task, apply, wait), ms until it ends, ms until asking again}
+-- Each in line asks again every LOOK_MS; after SILENT_MS without a word he is gone.
+local LOOK_MS, SILENT_MS, HOLDER_MOST, LEASES_MOST, LINE_MOST = 5000, 15000, 1000, 10000, 1000
+local ticket, me = ARGV[1], { place = ARGV[2], task = ARGV[3], claim = ARGV[4], verb = ARGV[5] }
+local term, patience, patterns, fresh = now + tonumber(ARGV[6]), tonumber(ARGV[7]), {}, {}
+local micros = tonumber(engine_time[1]) * 1000000 + tonumber(engine_time[2])
+local own, held, others, ended, there = sort_leases(me)
+local before, gone, standing, waiting = sort_line(ticket, me)
+for i = 8, #ARGV do
+  patterns[#patterns + 1] = ARGV[i]
+  if not own[ARGV[i]] then fresh[#fresh + 1] = ARGV[i] end
+end
+local way = first_in_the_way(question(patterns, own), others, before, ended)
+local answer
+if me.verb == 'task' and not at_work(me) then answer = { 'STALE' }
+elseif way then
+  local word = held > 0 and 'HOLDS' or patience > 0 and 'WAIT' or 'BUSY'
+  answer = { word, way.pattern, way.task, agent_of(way.task), way.verb, way.ends - now, math.max(1, math.min(way.ends - now, LOOK_MS)) }
+  if word == 'WAIT' and not standing and waiting >= LINE_MOST then answer = { 'FULL', waiting, LINE_MOST, 'waits for leases' } end
+elseif held + #fresh > HOLDER_MOST then answer = { 'FULL', held, HOLDER_MOST, 'file leases of one holder' }
+elseif there + #fresh > LEASES_MOST then answer = { 'FULL', there, LEASES_MOST, 'file leases' } end
+local stays = answer and answer[1] == 'WAIT'
+local freed = end_leases(ended) + leave_line(gone)
+if stays then
+  local key, top = P .. 'want:' .. ticket, call('ZRANGE', P .. 'wants', -1, -1, 'WITHSCORES')
+  if not standing then call('ZADD', P .. 'wants', math.max(micros, tonumber(top[2] or 0) + 1), ticket) end
+  if call('EXISTS', key) == 0 then
+    call('HSET', key, 'place', me.place, 'task', me.task, 'claim', me.claim, 'verb', me.verb, 'at', now, 'deadline', now + patience)
+    call('HSET', key, 'patterns', table.concat(patterns, '\n'))
+  end
+  call('HSET', key, 'by', way.task)
+  call('PEXPIRE', key, math.min(patience, SILENT_MS))
+elseif standing then
+  leave_line({ ticket })
+  if answer then freed = freed + 1 end
+end
+tell(freed)
+if answer then return answer end
+local fence, highest = math.max(tonumber(call('GET', P .. 'fence') or 0), micros - 1), 0
+for _, pattern in ipairs(fresh) do
+  fence = fence + 1
+  own[pattern] = { fence = fence, term = 0 }
+  local key = P .. 'lock:' .. name_of(me.place, pattern)
+  call('HSET', key, 'place', me.place, 'pattern', pattern, 'task', me.task, 'claim', me.claim, 'verb', me.verb)
+  call('HSET', key, 'fence', string.format('%.0f', fence), 'at', now, 'ticket', ticket)
+end
+for _, pattern in ipairs(patterns) do
+  prolong(name_of(me.place, pattern), own[pattern].term, term)
+  highest = math.max(highest, own[pattern].fence)
+end
+if #fresh > 0 then call('SET', P .. 'fence', string.format('%.0f', fence)) end
+return { 'OK', string.format('%.0f', highest) }
