@@ -11,7 +11,10 @@ from datetime import UTC, datetime
 
 from bench.line import ROOT, show
 
-NAMES = ("start", "idle", "many_agents", "pickup", "queue_rates", "soak", "engine_clients")
+NAMES = (
+    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "messages", "edits", "soak",
+    "engine_clients",
+)  # fmt: skip
 OTHERS = ("peers",)
 """What needs more installed than `make bench` does: run only when named."""
 

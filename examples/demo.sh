@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on real files: a fleet is started, asked for the hot spots of this project's sources, and stopped.
-# Its data folder, with the reports, stays behind in .demo.
+# The main job on real files: a fleet is started, asked for the hot spots of this project's sources, and stopped. Then
+# scripted agents change one file together. The data folders, with reports and patches, stay behind in .demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ez=$PWD/${BIN:-.venv/bin}/ez
@@ -13,3 +13,4 @@ rm -rf "$EZ_HOME"
 "$ez" run --agent local "Where are the hot spots?" src/
 "$ez" status
 "$ez" down
+"${ez%/ez}/python" examples/edit_together.py "$EZ_HOME/edit-together"

@@ -249,5 +249,5 @@ class RunContext:
 
 def _told(overlap: Overlap) -> str:
     return clip_bytes(
-        f"{overlap.path} is at work elsewhere: task {overlap.task} ({overlap.agent}) {overlap.theirs} it", 400
+        f"task {overlap.task} ({overlap.agent}) {overlap.theirs} {overlap.path}", 400
     )

@@ -20,7 +20,7 @@ from ezaigents.team.scripts import scripts_with_shared
 _log = logging.getLogger(__name__)
 PATHS_MOST = 2000
 """Kept per task: beyond, the first ones stay."""
-MEANS, READ, CHANGED = "means", "has read", "has changed"
+MEANS, READ, CHANGED = "means to change", "has read", "has changed"
 _WORDS = {"i": MEANS, "r": READ, "w": CHANGED}
 _FULL = "FULL"
 SCRIPTS = {"touch": ("beside",), "untouch": (), "nearby": ("beside",)}
@@ -29,7 +29,7 @@ SCRIPTS = {"touch": ("beside",), "untouch": (), "nearby": ("beside",)}
 class Overlap(msgspec.Struct, frozen=True):
     """Two running tasks at one path, of which at least one changes it or means to.
 
-    `task`, `agent`: the other. `theirs`, `ours`: "means" (to change it), "has read" or "has changed".
+    `task`, `agent`: the other. `theirs`, `ours`: "means to change", "has read" or "has changed".
     """
 
     path: str

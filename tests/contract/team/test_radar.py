@@ -13,7 +13,7 @@ from ezaigents.queue import Held
 from ezaigents.team.lease_records import Holder
 from ezaigents.team.radar import PATHS_MOST, Overlap
 
-_WORDS = {"means": "means", "reads": "has read", "writes": "has changed"}
+_WORDS = {"means": "means to change", "reads": "has read", "writes": "has changed"}
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_who_is_gone_is_not_seen(rig: LeaseRig, way: str) -> None:
         assert [claim.id for claim in await rig.claim()] == [other.task]
     me = (await rig.holders(2))[1] if way == "reaped" else await rig.holder()
     assert await _touch(rig, me, writes=["a"]) == []
-    assert await rig.radar.look(PLACE, ["a"]) == [Overlap("a", me.task, "null", "has changed", "means")]
+    assert await rig.radar.look(PLACE, ["a"]) == [Overlap("a", me.task, "null", "has changed", "means to change")]
 
 
 async def test_a_claim_that_is_over_says_nothing(rig: LeaseRig) -> None:
@@ -104,7 +104,7 @@ async def test_other_places_are_none_of_ours(rig: LeaseRig) -> None:
     other, me = await rig.holders(2)
     await _touch(rig, other, "p9", writes=["a"])
     assert await _touch(rig, me, writes=["a"]) == []
-    assert await rig.radar.look(PLACE, ["a"]) == [Overlap("a", me.task, "null", "has changed", "means")]
+    assert await rig.radar.look(PLACE, ["a"]) == [Overlap("a", me.task, "null", "has changed", "means to change")]
 
 
 async def test_a_submitter_may_look_and_leaves_nothing(rig: LeaseRig) -> None:
@@ -116,9 +116,9 @@ async def test_a_submitter_may_look_and_leaves_nothing(rig: LeaseRig) -> None:
     found = await rig.radar.look(PLACE, ["a", "b", "c", "d"])
     assert {(o.path, o.task, o.theirs) for o in found} == {
         ("a", reader.task, "has read"), ("b", reader.task, "has read"),
-        ("b", writer.task, "means"), ("c", writer.task, "has changed"),
+        ("b", writer.task, "means to change"), ("c", writer.task, "has changed"),
     }  # fmt: skip
-    assert {o.ours for o in found} == {"means"}
+    assert {o.ours for o in found} == {"means to change"}
     assert await rig.radar.look(PLACE, []) == []
     assert await rig.raw("DBSIZE") == keys
 

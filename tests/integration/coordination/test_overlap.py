@@ -26,7 +26,7 @@ def test_by_default_a_task_is_told_and_goes_on(settings: Settings) -> None:
             two = await yard.hand_in(agent="b", payload=script(["means", "f0.txt", "f1.txt"]))
             await yard.ended(two)
             assert [(seen.path, seen.task, seen.agent, seen.theirs) for seen in second.seen] == [
-                ("f0.txt", one[0], "a", "means")
+                ("f0.txt", one[0], "a", "means to change")
             ]
             first.gates["go"].set()
             await yard.ended(one)

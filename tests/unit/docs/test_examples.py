@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.docs.documents import ROOT, documents
+from tests.unit.docs.documents import IS_SOURCE_TREE, ROOT, documents
 
 _PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _PROGRAMS = [
@@ -39,3 +39,24 @@ def test_a_program_of_the_documents_runs(program: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "done" in done.stdout
+
+
+@pytest.mark.skipif(not IS_SOURCE_TREE, reason="the examples are in the source tree")
+def test_the_example_of_editing_together_runs(tmp_path: Path) -> None:
+    """Both lines are there, the person's words stay, and it says that no model was asked."""
+    program = str(ROOT / "examples" / "edit_together.py")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("EZ_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", program, str(tmp_path / "together")],
+        env=environ, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "no model is asked" in done.stdout
+    text = (tmp_path / "together" / "workspace" / "list.txt").read_text()
+    assert text.splitlines() == [
+        "00 apples, red ones",
+        "01 bread",
+        "02 no cheese this time",
+        "03 dates",
+        "04 eggs, twelve",
+    ]
