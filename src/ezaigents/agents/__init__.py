@@ -100,6 +100,9 @@ class Context(Protocol):
     async def notes(self) -> list[Note]:
         """What agents and users noted down about this workspace."""
 
+    async def noted(self) -> str:
+        """The same as text for the start of a task: each with its author, as data, pinned ones first; at most 8 KiB."""
+
     async def learn(self, text: str) -> None:
         """Note something down for later tasks (at most 500 bytes). Raises InputError, LimitReached."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ezaigents.workspace import Overlay
 
 _log = logging.getLogger(__name__)
+_NOTED_MOST_BYTES = 8192
 _BUSY_DELAY_S = 5.0
 """A task whose files stay taken for as long as it may wait is tried again after this."""
 
@@ -209,6 +210,11 @@ class RunContext:
     async def notes(self) -> list[Note]:
         return await asyncio.to_thread(self._team.notes.all, self._claim.place)
 
+    async def noted(self) -> str:
+        from ezaigents.team import notes_as_text
+
+        return notes_as_text(await self.notes(), _NOTED_MOST_BYTES)
+
     async def learn(self, text: str) -> None:
         claim = self._claim
         await asyncio.to_thread(self._team.notes.add, claim.place, text, author=claim.agent, task=claim.id)
@@ -248,6 +254,4 @@ class RunContext:
 
 
 def _told(overlap: Overlap) -> str:
-    return clip_bytes(
-        f"task {overlap.task} ({overlap.agent}) {overlap.theirs} {overlap.path}", 400
-    )
+    return clip_bytes(f"task {overlap.task} ({overlap.agent}) {overlap.theirs} {overlap.path}", 400)

@@ -60,6 +60,9 @@ class Scripted:
             expected = None
         context.files.write(path, text.encode(), expected=expected)
 
+    async def _fill(self, claim: Claim, context: Context, path: str, size_bytes: int) -> None:
+        context.files.write(path, b"x" * size_bytes, expected=None)
+
     async def _delete(self, claim: Claim, context: Context, path: str) -> None:
         context.files.delete(path, expected=context.files.read(path).sha256)
 
@@ -96,6 +99,9 @@ class Scripted:
 
     async def _learn(self, claim: Claim, context: Context, text: str) -> None:
         await context.learn(text)
+
+    async def _noted(self, claim: Claim, context: Context) -> None:
+        self.seen.append(await context.noted())
 
     async def _notes(self, claim: Claim, context: Context) -> None:
         self.seen += [note.text for note in await context.notes()]

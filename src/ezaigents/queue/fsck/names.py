@@ -34,7 +34,7 @@ _SINGLE = {
         Sort("hosts", "zset"),
         Sort("paused", "hash"),
         Sort("locks", "zset"),
-        Sort("wants", "zset"),
+        Sort("wants", "zset", mortal=True),
     )
 }
 _FAMILIES = {

@@ -36,6 +36,7 @@ if stays then
   end
   call('HSET', key, 'by', way.task)
   call('PEXPIRE', key, math.min(patience, SILENT_MS))
+  call('PEXPIRE', P .. 'wants', 3600000) -- the longest wait
 elseif standing then
   leave_line({ ticket })
   if answer then freed = freed + 1 end
