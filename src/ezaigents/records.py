@@ -236,10 +236,15 @@ class AgentState(StrEnum):
     PAUSED = "paused"
 
 
+EVERYTHING = "*"
+"""Stands for every agent where agents are paused."""
+
+
 class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A declared agent, as every host shows it. `slots`: tasks it may run at once (>= 1).
 
-    `task_bytes`: memory set aside for each running task by admission. `reason`: why it is not ready.
+    `task_bytes`: memory set aside for each running task by admission. `reason`: why it is not ready. `reads`: it takes
+    the messages that are written to it.
     """
 
     name: str
@@ -248,6 +253,7 @@ class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     capabilities: tuple[str, ...] = ()
     task_bytes: int = 256 * 1024
+    reads: bool = True
 
 
 class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

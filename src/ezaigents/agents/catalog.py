@@ -32,7 +32,7 @@ def declared_agents(local: Callable[[Settings], Agent] | None = None) -> dict[st
         )
         for name, capabilities in _CAPABILITIES.items()
     }
-    card = AgentCard(name="local", slots=8, capabilities=("metrics", "complexity", "findings"))
+    card = AgentCard(name="local", slots=8, capabilities=("metrics", "complexity", "findings"), reads=False)
     factory: AgentFactory = local or _plain_local
     agents["local"] = Declared(card, factory)
     return agents

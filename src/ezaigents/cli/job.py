@@ -20,8 +20,9 @@ from ezaigents.cli.show import show_json
 from ezaigents.cli.talk import INTERRUPTED, say
 from ezaigents.client import Client, Handed, Wish, check_agent, check_prompt
 from ezaigents.codec import printable
+from ezaigents.engine import living_hosts
 from ezaigents.errors import InputError, NotRunning
-from ezaigents.records import OPEN_STATES, Task, TaskState
+from ezaigents.records import EVERYTHING, OPEN_STATES, Task, TaskState
 from ezaigents.settings import Settings
 from ezaigents.workspace import walk_inputs
 
@@ -51,8 +52,11 @@ async def _leave_at_fleet(settings: Settings, wish: Wish, manner: Manner) -> int
     try:
         async with Client.connect(settings) as client:
             handed = await client.submit(wish)
+            await _say_paused(client, wish.agent)
             await _print(client, handed, manner)
     except NotRunning as error:
+        if living_hosts(settings.home_path):
+            raise
         raise NotRunning(f"{error}: type `ez up --detach`, then this command again") from error
     return 0
 
@@ -65,6 +69,7 @@ async def _wait_for(settings: Settings, wish: Wish, manner: Manner) -> int:
             titles = {spec.id: spec.title for spec in handed.specs}
             say(f"run {handed.run.id}: {len(titles)} tasks for {wish.agent}")
             _say_overlaps(handed)
+            await _say_paused(client, wish.agent)
             end = await follow(client, handed.run.id, open_display(titles), interrupts)
         if end is End.INTERRUPTED:
             await _interrupted(client, handed, own, manner)
@@ -73,6 +78,12 @@ async def _wait_for(settings: Settings, wish: Wish, manner: Manner) -> int:
             raise NotRunning(_words_when_deserted(settings, handed))
         tasks = await _print(client, handed, manner)
     return 0 if all(task.state is TaskState.DONE for task in tasks) else FAILED
+
+
+async def _say_paused(client: Client, agent: str) -> None:
+    """Why nothing happens, where nothing will."""
+    if {agent, EVERYTHING} & (await client.queue.paused()).keys():
+        say(f"{agent} is paused; the tasks wait; `ez resume` goes on")
 
 
 def _say_overlaps(handed: Handed) -> None:

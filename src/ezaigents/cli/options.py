@@ -11,7 +11,9 @@ import click
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
-_AGENTS = ("auto", "all", "local", "claude", "gpt", "deepseek", "mistral", "gemini")
+_AGENTS = ("local", "claude", "gpt", "deepseek", "mistral", "gemini")
+_BESIDES = {"run": ("auto",), "msg": ("all", "user")}
+"""What a command takes where it takes an agent."""
 MOST_SECONDS = 10 * 365 * 86_400.0
 
 
@@ -48,9 +50,10 @@ def host_name(value: str) -> str:
     return value
 
 
-def complete_agent(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The agents whose names begin like that, for the shell's completion."""
-    return [name for name in _AGENTS if name.startswith(incomplete)]
+def complete_agent(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """What begins like that and the command takes as an agent, for the shell's completion."""
+    besides = _BESIDES.get(ctx.command.name or "", ())
+    return [name for name in (*besides, *_AGENTS) if name.startswith(incomplete)]
 
 
 def json_option(function: _F) -> _F:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from ezaigents.cli.show import show_json
 from ezaigents.cli.talk import say
 from ezaigents.codec import printable
-
-_ALL = "*"
+from ezaigents.records import EVERYTHING
 
 
 def show_paused(names: Sequence[str], *, as_json: bool) -> None:
@@ -17,7 +16,7 @@ def show_paused(names: Sequence[str], *, as_json: bool) -> None:
         show_json({"paused": list(names)})
     elif not names:
         say("nothing is paused")
-    elif _ALL in names:
+    elif EVERYTHING in names:
         say("everything is paused; tasks are accepted and wait; `ez resume` ends it")
     else:
         say(f"paused: {', '.join(printable(name) for name in names)}; `ez resume` ends it")

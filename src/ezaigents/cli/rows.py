@@ -42,6 +42,8 @@ def full_row(task: Task, home: Path) -> dict[str, object]:
         "max_attempts": task.max_attempts,
         "crashes": task.crashes,
         "error": task.error,
+        "patch_state": task.patch_state.value,
+        "patch_error": task.patch_error,
         "owner": task.owner,
         "cancel_requested": task.cancel_requested,
         "open_parents": task.open_parents,

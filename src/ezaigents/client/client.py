@@ -24,7 +24,7 @@ from ezaigents.client.status import (
 from ezaigents.client.submit import CHANGING_KINDS, FilesTaken, Handed, Wish, build_run, other_ids
 from ezaigents.client.watch import Event, Progress, events, watch_run
 from ezaigents.clock import SystemClock
-from ezaigents.engine import Connection, EngineHandle, find_living
+from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
 from ezaigents.errors import AgentUnavailable, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
@@ -65,7 +65,7 @@ class Client:
         identity = home_id(settings.home_path)
         engine = await asyncio.to_thread(find_living, settings)
         if engine is None or not identity:
-            raise NotRunning(f"no fleet runs on {settings.home}; {HOW_TO_START}")
+            raise NotRunning(await asyncio.to_thread(_words_without_engine, settings))
         keys = Keys(settings.namespace or identity)
         heard: list[Client] = []
         async with Connection(
@@ -76,7 +76,7 @@ class Client:
             client = cls(settings, engine, connection, keys)
             heard.append(client)
             if need_host and not await client.hosts():
-                raise NotRunning(f"no host runs on {settings.home}; its tasks are safe; {HOW_TO_START}")
+                raise NotRunning(_no_host(settings))
             try:
                 yield client
             finally:
@@ -134,6 +134,8 @@ class Client:
     async def submit(self, wish: Wish) -> Handed:
         """Hand in a run. Raises InputError, AgentUnavailable, QueueFull, FilesTaken, KeyConflict, EngineFull."""
         hosts = await self.hosts()
+        if not hosts:  # the last one has left since we connected
+            raise NotRunning(_no_host(self.settings))
         check_agent(wish.agent, [card for host in hosts for card in host.agents])
         if not any(self.place in host.places for host in hosts):
             raise NotRunning(
@@ -200,7 +202,7 @@ class Client:
             return []
         if run.summary_task and (found := await self.queue.tasks([run.summary_task])):
             return [*await self.tasks(found[0].parents), *found]
-        return [task for task in await self.all_tasks() if task.run == run_id]
+        return [task for task in reversed(await self.all_tasks()) if task.run == run_id]
 
     async def tasks(self, task_ids: Sequence[str]) -> list[Task]:
         """Tasks by id, in the order given, in batches; unknown ones are looked up in the history or left out."""
@@ -267,6 +269,10 @@ class Client:
         return busy
 
 
+def _no_host(settings: Settings) -> str:
+    return f"no host runs on {settings.home}; its tasks are safe; {HOW_TO_START}"
+
+
 def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
     """Raise InputError (with the nearest name) for an unknown agent, AgentUnavailable for one that cannot work."""
     named = [card for card in cards if card.name == name]
@@ -278,6 +284,13 @@ def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
         )
     if all(card.state is AgentState.UNAVAILABLE for card in named):
         raise AgentUnavailable(name, named[0].reason)
+
+
+def _words_without_engine(settings: Settings) -> str:
+    """A host that lives will have an engine again, or has one in a moment: nothing needs to be started."""
+    if names := ", ".join(living_hosts(settings.home_path)):
+        return f"host {names} lives and its engine does not answer; see its log, or `ez doctor`"
+    return f"no fleet runs on {settings.home}; {HOW_TO_START}"
 
 
 def _in_history(folder: Path, task_ids: Sequence[str]) -> dict[str, Task]:

@@ -12,6 +12,7 @@ import msgspec
 
 from ezaigents.engine import living_hosts
 from ezaigents.queue import Queue
+from ezaigents.records import HostCard
 from ezaigents.settings import Settings
 from ezaigents.team import Presence, Seen, State, Team, presence
 
@@ -32,11 +33,10 @@ async def look_round(queue: Queue, team: Team, settings: Settings, *, at_once: b
     """Every host heard of within the hour, by name. Raises EngineDown when the engine stays away, or `at_once`."""
     rows = await (team.registry.hosts() if at_once else queue.answered(team.registry.hosts))
     here = await asyncio.to_thread(living_hosts, settings.home_path)
-    ours = (os.uname().nodename, settings.home)
     members = []
     for seen in rows:
         state = presence(seen)
-        if (seen.card.node, seen.card.home) == ours:
+        if is_here(seen.card, settings):
             # The lock says more than silence does, either way: a host that waits for its engine is not gone.
             if seen.card.name not in here:
                 state = Presence(State.GONE, "its process has ended without leaving")
@@ -44,3 +44,8 @@ async def look_round(queue: Queue, team: Team, settings: Settings, *, at_once: b
                 state = Presence(State.DEGRADED, f"it lives, and says nothing: {state.why}")
         members.append(Member(seen, state))
     return members
+
+
+def is_here(card: HostCard, settings: Settings) -> bool:
+    """Say whether a host is of this machine and this data folder, so that its lock file tells whether it lives."""
+    return (card.node, card.home) == (os.uname().nodename, settings.home)

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 import msgspec
 
+from ezaigents.client.company import Member, look_round
 from ezaigents.client.conversation import said
-from ezaigents.client.halt import ALL, Halted, stop_all
+from ezaigents.client.halt import Halted, stop_all
 from ezaigents.client.problems import Problem, find_problems
-from ezaigents.client.status import used_memory
+from ezaigents.client.status import engine_memory
 from ezaigents.client.survey import survey
 from ezaigents.engine import Connection, EngineHandle
-from ezaigents.errors import InputError
+from ezaigents.errors import EngineDown, InputError
 from ezaigents.patches import Applier, ApplyOutcome
 from ezaigents.policy import nearest_name
 from ezaigents.queue import Queue
-from ezaigents.records import AgentCard, AgentState
+from ezaigents.records import EVERYTHING, AgentCard, AgentState
 from ezaigents.settings import Settings
-from ezaigents.team import USER, FileLease, Letter, Message, Team, Waiting, expand
+from ezaigents.team import USER, FileLease, Letter, MailboxFull, Message, Team, Waiting, expand
 
 _QUIET_S = 30.0
 """A follower looks this often whether a hint was lost."""
@@ -58,7 +59,7 @@ class Operator:
     async def pause(self, agents: Sequence[str] = ()) -> list[str]:
         """Let agents take no more tasks, none named = all of them; returns who is paused. Raises InputError."""
         await self._check_agents(agents)
-        return await self._queue.pause(list(agents) or [ALL])
+        return await self._queue.pause(list(agents) or [EVERYTHING])
 
     async def resume(self, agents: Sequence[str] = ()) -> list[str]:
         """Let agents take tasks again, none named = everything; returns who is still paused. Raises InputError."""
@@ -68,8 +69,7 @@ class Operator:
 
     async def stop_all(self) -> Halted:
         """Stop all work within 2 s, losing nothing; everything is paused until `resume`."""
-        hosts = [seen.card for seen in await self._queue.answered(self._team.registry.hosts)]
-        return await stop_all(self._queue, self._settings, hosts)
+        return await stop_all(self._queue, self._settings, await self._members())
 
     async def _check_agents(self, agents: Sequence[str]) -> None:
         known = {card.name for card in await self.cards()} | set(await self._queue.paused())
@@ -90,47 +90,63 @@ class Operator:
     # -- messages ------------------------------------------------------------------------------------------------
 
     async def write_to(self, to: str, text: str, *, kind: str = "note") -> list[str]:
-        """Write to an agent, `+capability` or `all`, as the user; returns a line about each that cannot read it now.
+        """Write to an agent, `+capability` or `all`, as the user; returns a line about when those of each sort read it.
 
-        Raises InputError for an address nobody has, MailboxFull.
+        Raises InputError for an address nobody has; MailboxFull, EngineDown, naming who has it and who has not.
         """
-        cards = await self.cards()
-        recipients = expand(to, cards)
-        letters = [Letter(to=name, sender=USER, type=kind, data=text) for name in recipients]
-        await asyncio.gather(*[self._team.mailer.send(letter) for letter in letters])
-        return _words(recipients, cards, await self._busy_agents(), self._settings.message_ttl_s)
+        members = await self._members()
+        recipients = expand(to, _cards(members))
+        sending = [self._team.mailer.send(Letter(to=name, sender=USER, type=kind, data=text)) for name in recipients]
+        _raise_refusal(recipients, await asyncio.gather(*sending, return_exceptions=True))
+        busy, paused = await asyncio.gather(self._busy_agents(members), self._queue.paused())
+        return _words(recipients, members, busy, paused, self._settings.message_ttl_s)
 
     async def conversation(self, of: str = "", *, follow: bool = False) -> AsyncIterator[Message]:
         """The messages of the last hour, oldest first, and with `follow` those that come; none is taken by looking.
 
-        `of`: only those to or from this agent; "" = all. Raises InputError for an agent nobody knows.
+        `of`: only those to or from this agent, or any of those that the address stands for; "" = all. Raises
+        InputError for an address nobody has.
         """
         cards = await self.cards()
-        if of:
-            expand(of, cards)
-        boxes = sorted({card.name for card in cards} | {USER})
+        boxes = _boxes(cards)
+        whom = set(expand(of, cards)) if of else set()
         after: dict[str, str] = {}
+        heard: set[str] = set()
         hint = asyncio.Event()
         async with contextlib.AsyncExitStack() as leaving:
             if follow:
-                heard = Connection(
-                    self._connection.address,
-                    on_heard=lambda channel, text: hint.set(),
-                    on_restored=hint.set,
-                    client_name="ez-msg",
-                )
-                await leaving.enter_async_context(heard)
-                await heard.listen(pattern=f"{self._queue.keys.mail('')}*")
+                await leaving.enter_async_context(self._hearing(heard, hint))
             while True:
                 hint.clear()
-                for message in await said(self._team.messages, boxes, after):
-                    if of in ("", message.to, message.sender):
+                unknown = heard - boxes
+                heard.clear()
+                if unknown:  # an agent that was declared since has mail
+                    cards = await self.cards()
+                    boxes |= _boxes(cards)
+                    whom |= _those(of, cards)
+                for message in await said(self._team.messages, sorted(boxes), after):
+                    if not of or whom & {message.to, message.sender}:
                         yield message
                 if not follow:
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_QUIET_S):
                         await hint.wait()
+
+    @contextlib.asynccontextmanager
+    async def _hearing(self, heard: set[str], hint: asyncio.Event) -> AsyncIterator[None]:
+        """While this lasts, whose mail comes is put into `heard`, and `hint` is set."""
+        prefix = self._queue.keys.mail("")
+
+        def note(channel: str, text: str) -> None:
+            heard.add(channel.removeprefix(prefix))
+            hint.set()
+
+        async with Connection(
+            self._connection.address, on_heard=note, on_restored=hint.set, client_name="ez-msg"
+        ) as listening:
+            await listening.listen(pattern=f"{prefix}*")
+            yield
 
     # -- who holds what, and what is stuck -----------------------------------------------------------------------
 
@@ -145,28 +161,80 @@ class Operator:
             self._queue,
             self._team,
             self._settings,
-            used_bytes=await used_memory(self._queue),
+            memory=await engine_memory(self._queue),
             durability=self._engine.durability,
         )
         return find_problems(facts)
 
-    async def _busy_agents(self) -> set[str]:
+    async def _members(self) -> list[Member]:
+        return await look_round(self._queue, self._team, self._settings)
+
+    async def _busy_agents(self, members: Iterable[Member]) -> set[str]:
+        """Those at work on a host that lives; a dead host's tasks seem to run until somebody takes them back."""
+        living = {member.seen.card.name for member in members if member.lives}
         ids = await self._queue.read("ZRANGE", self._queue.keys.leased(), 0, -1)
-        return {task.agent for task in await self._queue.tasks([one.decode() for one in ids])}
+        tasks = await self._queue.tasks([one.decode() for one in ids])
+        return {task.agent for task in tasks if task.owner in living}
 
 
-def _words(recipients: Sequence[str], cards: Sequence[AgentCard], busy: set[str], ttl_s: float) -> list[str]:
-    """One line about who reads it now, and who may later."""
+def _cards(members: Iterable[Member]) -> list[AgentCard]:
+    return [card for member in members for card in member.seen.card.agents]
+
+
+def _boxes(cards: Iterable[AgentCard]) -> set[str]:
+    return {card.name for card in cards} | {USER}
+
+
+def _those(of: str, cards: Sequence[AgentCard]) -> set[str]:
+    """Whom the address stands for now; nobody when those who had it have been forgotten."""
+    try:
+        return set(expand(of, cards))
+    except InputError:
+        return set()
+
+
+def _raise_refusal(names: Sequence[str], outcomes: Sequence[BaseException | None]) -> None:
+    """Raise the first refusal there is, saying who has the letter all the same."""
+    refusal = next((outcome for outcome in outcomes if outcome is not None), None)
+    if refusal is None:
+        return
+    has = [name for name, outcome in zip(names, outcomes, strict=True) if outcome is None]
+    told = f"not sent to {', '.join(name for name in names if name not in has)}"
+    told += f"; sent to {', '.join(has)}" if has else ""
+    if len(names) > 1 and isinstance(refusal, MailboxFull):
+        raise MailboxFull(refusal.agent, refusal.limit, told)
+    if has and isinstance(refusal, EngineDown):
+        raise type(refusal)(f"{refusal} ({told})") from refusal
+    raise refusal
+
+
+def _words(
+    recipients: Sequence[str], members: Sequence[Member], busy: Collection[str], paused: Collection[str], ttl_s: float
+) -> list[str]:
+    """A line for each sort of recipient: when it reads the letter."""
+    cards = _cards([one for one in members if one.lives])
     ready = {card.name for card in cards if card.state is AgentState.READY}
-    reads = [name for name in recipients if name in busy]
-    later = [name for name in recipients if name not in busy and (name in ready or name == USER)]
-    never = [name for name in recipients if name not in busy and name not in later]
-    minutes = f"{ttl_s / 60:g} min"
-    lines = []
-    if reads:
-        lines.append(f"sent to {', '.join(reads)}: at work, and reads it at the next step")
-    if later:
-        lines.append(f"sent to {', '.join(later)}: idle; the next task within {minutes} reads it")
-    if never:
-        lines.append(f"sent to {', '.join(never)}: unavailable (`ez agents` says why); it is kept for {minutes}")
-    return lines
+    deaf = {card.name for card in cards if not card.reads}
+    kept = f"{ttl_s / 60:g} min"
+    sorts = {
+        "work": "at work, and reads it at the next step",
+        "idle": f"idle; the next task within {kept} reads it",
+        "paused": f"paused; it reads it after `ez resume`, within {kept}",
+        "cannot": f"cannot read it now, `ez agents` says why (unavailable, or no host lives); it is kept for {kept}",
+        "deaf": f"does not read messages; it is kept for {kept} where `ez msg` shows it",
+        "user": "kept where you can read it: `ez msg user`",
+    }
+
+    def sort(name: str) -> str:
+        if name == USER:
+            return "user"
+        if name in deaf:
+            return "deaf"
+        if name not in busy and name not in ready:
+            return "cannot"
+        if name in paused or EVERYTHING in paused:
+            return "paused"
+        return "work" if name in busy else "idle"
+
+    found = [(word, [name for name in recipients if sort(name) == word]) for word in sorts]
+    return [f"sent to {', '.join(names)}: {sorts[word]}" for word, names in found if names]

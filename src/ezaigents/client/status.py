@@ -120,10 +120,20 @@ def rss_of(pid: int) -> int:
     return 0
 
 
+class Memory(msgspec.Struct, frozen=True):
+    """What the engine holds and may hold, by its own word. `most_bytes` 0: it has no limit."""
+
+    used_bytes: int
+    most_bytes: int
+
+
+async def engine_memory(queue: Queue) -> Memory:
+    """Ask the engine itself: one that others run has a limit that our settings do not know. Raises EngineDown."""
+    info: bytes = await queue.read("INFO", "memory")
+    said = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
+    return Memory(int(said.get("used_memory", 0)), int(said.get("maxmemory", 0)))
+
+
 async def used_memory(queue: Queue) -> int:
     """Bytes the engine holds, by its own count."""
-    info: bytes = await queue.read("INFO", "memory")
-    for line in info.decode().splitlines():
-        if line.startswith("used_memory:"):
-            return int(line.partition(":")[2])
-    return 0
+    return (await engine_memory(queue)).used_bytes

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ezaigents.client.company import Member, look_round
-from ezaigents.client.problems import Facts, LaneFacts
+from ezaigents.client.problems import Facts, LaneFacts, waiting_since_ms
+from ezaigents.client.status import Memory
 from ezaigents.queue import Queue
 from ezaigents.records import AgentState, PatchState, Task
 from ezaigents.settings import Settings
@@ -16,10 +17,12 @@ from ezaigents.team import Team
 _PATCHES_MOST = 20_000
 """Ended tasks whose patch is looked at, the newest first; a busy fleet has no more within the hour they are kept."""
 _BATCH = 1000
+_LANE_ENDS = 200
+"""So many tasks at each end of a lane are looked at: the urgent ones, and those that urgent ones may keep back."""
 _UNSETTLED = frozenset({PatchState.CONFLICT, PatchState.APPLYING})
 
 
-async def survey(queue: Queue, team: Team, settings: Settings, *, used_bytes: int, durability: str) -> Facts:
+async def survey(queue: Queue, team: Team, settings: Settings, *, memory: Memory, durability: str) -> Facts:
     """Read everything. Raises EngineDown."""
     hosts, paused, counts = await asyncio.gather(look_round(queue, team, settings), queue.paused(), queue.counts())
     now_ms = await _engine_ms(queue)
@@ -40,8 +43,9 @@ async def survey(queue: Queue, team: Team, settings: Settings, *, used_bytes: in
         dead=counts["dead"],
         unread=await team.messages.counts(agents) if agents else {},
         mailbox_most=settings.mailbox_most,
-        used_bytes=used_bytes,
-        most_bytes=0 if settings.redis_url else settings.engine_max_bytes,
+        message_ttl_s=settings.message_ttl_s,
+        used_bytes=memory.used_bytes,
+        most_bytes=memory.most_bytes,
         durability=durability,
     )
 
@@ -58,13 +62,11 @@ async def _tasks_in(queue: Queue, index: str) -> list[Task]:
 
 async def _lane(queue: Queue, lane: str, hosts: Sequence[Member], running: Sequence[Task]) -> LaneFacts:
     agent, _, place = lane.rstrip("!").rpartition("@")
-    size, first = await queue.read_many(
-        [
-            ("ZCARD", queue.keys.ready(lane)),
-            ("ZRANGE", queue.keys.ready(lane), 0, 0),
-        ]
+    ready = queue.keys.ready(lane)
+    size, first, last = await queue.read_many(
+        [("ZCARD", ready), ("ZRANGE", ready, 0, _LANE_ENDS - 1), ("ZRANGE", ready, -_LANE_ENDS, -1)]
     )
-    oldest = await queue.tasks([first[0].decode()]) if first else []
+    seen = await queue.tasks([task_id.decode() for task_id in dict.fromkeys([*first, *last])])
     slots = _slots(agent, place, hosts)
     busy = sum(task.agent == agent for task in running)
     return LaneFacts(
@@ -72,7 +74,7 @@ async def _lane(queue: Queue, lane: str, hosts: Sequence[Member], running: Seque
         place=place,
         quarantine=lane.endswith("!"),
         waiting=size,
-        oldest=oldest[0] if oldest else None,
+        oldest=min(seen, key=lambda task: (waiting_since_ms(task), task.seq), default=None),
         served=slots > 0,
         free=max(0, slots - busy),
     )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ezaigents.lazy import loader
 
 if TYPE_CHECKING:
-    from ezaigents.patches.apply import Applier, ApplyOutcome, LeaseLost, NotApplicable
+    from ezaigents.patches.apply import LEFT_APPLYING, Applier, ApplyOutcome, LeaseLost, NotApplicable
 
 __all__ = [
+    "LEFT_APPLYING",
     "Applier",
     "ApplyOutcome",
     "LeaseLost",
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 _FILES = {
-    "apply": ("Applier", "ApplyOutcome", "LeaseLost", "NotApplicable"),
+    "apply": ("LEFT_APPLYING", "Applier", "ApplyOutcome", "LeaseLost", "NotApplicable"),
 }
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type check

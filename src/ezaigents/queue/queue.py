@@ -220,13 +220,21 @@ class Queue:
         return int(await self._transition("fence", []))
 
     async def move_patch(
-        self, task_id: str, to: PatchState, fence: int, *, result: Result | None = None, error: str = ""
+        self,
+        task_id: str,
+        to: PatchState,
+        fence: int,
+        *,
+        meant: str = "",
+        result: Result | None = None,
+        error: str = "",
     ) -> Answer:
         """Move a task's patch under the fence of one apply; `result` is what its attempt will hand back.
 
-        STALE when a later apply has begun, or the patch may not be applied; docs/states.md has the picture.
+        `meant`: the name of the patch, "" = whichever it has. STALE when it has another by now, when a later apply has
+        begun, or when the patch may not be applied; docs/states.md has the picture.
         """
-        args: list[Arg] = [task_id, to.value, str(fence), *(handed_back(result) if result else [])]
+        args: list[Arg] = [task_id, to.value, str(fence), meant, *(handed_back(result) if result else [])]
         if error:
             args += ["patch_error", clip_bytes(error, SUMMARY_MAX_BYTES)]
         answer: bytes = await self._transition("patch", args)
@@ -260,10 +268,14 @@ class Queue:
     async def purge(self, task_ids: Sequence[str], *, keep_patches_ms: int = 0) -> int:
         """Forget ended tasks (their records are kept elsewhere first); returns how many were removed.
 
-        One whose patch is not applied stays until `keep_patches_ms` after its acceptance.
+        A done one whose patch is not applied stays until `keep_patches_ms` after its acceptance.
         """
         removed: int = await self._transition("purge", [keep_patches_ms, *task_ids])
         return removed
+
+    async def put_off(self, task_ids: Sequence[str]) -> None:
+        """Have ended tasks that cannot be purged count as ended now."""
+        await self._transition("purge", ["later", *task_ids])
 
     # -- look ----------------------------------------------------------------------------------------------------
 
@@ -338,6 +350,7 @@ class Queue:
         task = asyncio.ensure_future(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(_hear_out)
         return await asyncio.shield(task)
 
     async def _repeated(self, once: Any, *, give_up_when_full: bool = False) -> Any:
@@ -353,6 +366,12 @@ class Queue:
                 if self._connection.connected:
                     await asyncio.sleep(_PAUSE_S)
                 await self._connection.wait_up(left_s)
+
+
+def _hear_out(ended: asyncio.Task[Any]) -> None:
+    """What became of a transition whose caller went away is nobody's business any more."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 def renew_args(lease_ms: int, held: Sequence[Held]) -> list[Arg]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -59,15 +60,17 @@ class RunContext:
         self._pauses = pauses
         self._files: Overlay | None = None
         self._touched: dict[str, bool] = {}
+        self._at: dict[str, bool] = {}
         self._on_radar = False
         self._known: set[Overlap] = set()
         self._news: list[Overlap] = []
         self._leaving: AsyncExitStack | None = None
+        self._has_inbox = False
 
     @property
-    def task_id(self) -> str:
-        """The task of this attempt."""
-        return self._claim.id
+    def holds_nothing(self) -> bool:
+        """True for an attempt that neither changed files, nor took mail or leases, nor said where it is."""
+        return not (self._files or self._leaving or self._on_radar or self._has_inbox)
 
     # -- the task ------------------------------------------------------------------------------------------------
 
@@ -152,7 +155,8 @@ class RunContext:
             try:
                 await self.lease(*paths)
             except LeaseBusy as busy:
-                raise HandBack(str(busy), delay_s=_BUSY_DELAY_S) from busy
+                # By chance, so that two tasks that want each other's files do not meet again and again.
+                raise HandBack(str(busy), delay_s=_BUSY_DELAY_S * (0.5 + random.random())) from busy  # noqa: S311
         for overlap in others if self.settings.overlap == "warn" else ():
             _log.warning("task %s: %s", self._claim.id, _told(overlap))
         return overlaps
@@ -182,6 +186,7 @@ class RunContext:
 
     async def _radar(self, *, means: Sequence[str] = ()) -> list[Overlap]:
         touched, self._touched = self._touched, {}
+        self._at |= {path: changed or self._at.get(path, False) for path, changed in touched.items()}
         self._on_radar = True
         claim = self._claim
         return await self._team.radar.touch(
@@ -202,6 +207,7 @@ class RunContext:
     # -- others --------------------------------------------------------------------------------------------------
 
     async def messages(self) -> list[Message]:
+        self._has_inbox = True
         return await self._post.take(self._claim)
 
     async def send(self, to: str, data: str, *, type: str = "note") -> None:  # noqa: A002 - the field's name
@@ -220,10 +226,12 @@ class RunContext:
         await asyncio.to_thread(self._team.notes.add, claim.place, text, author=claim.agent, task=claim.id)
 
     async def checkpoint(self) -> None:
+        if not self._touched and self._on_radar:
+            is_known = await self._team.radar.progress(self._claim.id, self._claim.fence)
+            if not is_known:  # after an hour without a word
+                self._touched = self._at | self._touched
         if self._touched or not self._on_radar:
             self._noted(await self._radar())
-        else:
-            await self._team.radar.progress(self._claim.id, self._claim.fence)
         await self._pauses.wait(self._claim.agent)
 
     # -- the end -------------------------------------------------------------------------------------------------
@@ -231,11 +239,12 @@ class RunContext:
     async def close(self, *, ended: bool) -> None:
         """Let go of leases, inbox and radar. `ended`: the attempt came to its end, so its messages count as read."""
         self._close_files()
-        await self._post.close(self._claim, taken=ended)
-        if self._leaving is not None:
-            await self._leaving.aclose()
-        if self._on_radar:
-            await self._team.radar.leave(self._claim.id, self._claim.fence)
+        async with AsyncExitStack() as leaving:  # one that fails does not keep the others
+            if self._on_radar:
+                leaving.push_async_callback(self._team.radar.leave, self._claim.id, self._claim.fence)
+            if self._leaving is not None:
+                leaving.push_async_callback(self._leaving.aclose)
+            await self._post.close(self._claim, taken=ended)
 
     def _close_files(self) -> None:
         if self._files is not None:

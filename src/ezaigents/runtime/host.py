@@ -86,10 +86,11 @@ class Host:
         self._retry = RetryPolicy()
         self._made: dict[str, Agent] = {}
         self._running: dict[Held, Attempt] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._control = queue.keys.control(card.name)
         self._pauses = Pauses()
-        self._post = Post(connection, queue.keys, team, card.agents, pushed=settings.delivery == "push")
+        self._post = Post(connection, queue, team, card.agents, pushed=settings.delivery == "push")
         self._book = HealthBook()
         self._checkup = Checkup(
             self._book,
@@ -103,6 +104,7 @@ class Host:
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
         self._guard: asyncio.TimerHandle | None = None
+        self._halted_at = float("-inf")
         self._margin_s = min(_LEASE_MARGIN_S, settings.lease_s / 3)
         self._settler = Settler(queue, self._settled)
         self._renewer = Renewer(
@@ -224,6 +226,8 @@ class Host:
             self._running[attempt.held] = attempt
             if self._stopping.is_set():
                 attempt.interrupt(Stop.SHUTDOWN)  # the answer to a claim that was under way when we stopped
+            elif sent_at <= self._halted_at:
+                attempt.interrupt(Stop.HALTED)
             attempt.task = self._group.create_task(self._work(attempt))
         if self._guard is None and attempts:
             self._set_guard()
@@ -257,18 +261,28 @@ class Host:
             retry=self._retry,
             luck=random.random,
         )
-        await self._let_go(context, outcome)
+        attempt.task = None  # an interruption that comes now must not take the outcome along
+        if not context.holds_nothing:
+            await self._let_go(context, outcome)
         if outcome is None:
             self._ended(attempt)
         else:
             self._settler.settle(outcome)
 
     async def _let_go(self, context: RunContext, outcome: Outcome | None) -> None:
-        """Give back what the attempt held besides its claim; what cannot be given back now ends by itself."""
-        try:
-            await context.close(ended=outcome is not None and outcome.verb == "finish")
-        except Exception as error:  # noqa: BLE001 - the outcome is to be handed back whatever happened
-            _log.warning("task %s: what it held is left to its time: %s", context.task_id, error)
+        """Give back what the attempt held besides its claim, in the background where the engine stands still.
+
+        A stop does not wait for that: what is not given back ends by itself.
+        """
+        closing = asyncio.ensure_future(context.close(ended=outcome is not None and outcome.verb == "finish"))
+        closing.add_done_callback(self._let_gone)
+        self._closing.add(closing)
+        await asyncio.wait([closing], timeout=self._margin_s)
+
+    def _let_gone(self, closing: asyncio.Task[None]) -> None:
+        self._closing.discard(closing)
+        if not closing.cancelled() and (error := closing.exception()):
+            _log.warning("what an attempt held is left to its time: %s", error)
 
     def _agent(self, name: str) -> Agent:
         made = self._made.get(name)
@@ -341,6 +355,7 @@ class Host:
     def _halt(self) -> None:
         """An operator stopped all work: hand everything back now; the pause that came with it keeps it from us."""
         _log.warning("all work was stopped: %d running tasks are handed back", len(self._running))
+        self._halted_at = time.monotonic()
         self._sweeper.look()
         for attempt in list(self._running.values()):
             attempt.interrupt(Stop.HALTED)

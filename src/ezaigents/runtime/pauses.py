@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-ALL = "*"
-"""Stands for every agent."""
+from ezaigents.records import EVERYTHING
 
 
 class Pauses:
@@ -28,7 +27,7 @@ class Pauses:
 
     def holds(self, agent: str) -> bool:
         """True while the agent, or everything, is paused."""
-        return agent in self._names or ALL in self._names
+        return agent in self._names or EVERYTHING in self._names
 
     async def wait(self, agent: str) -> None:
         """Return when the agent is not paused: at once, most of the time."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from ezaigents.patches import Applier
 
 _log = logging.getLogger(__name__)
+_HELD_MARGIN_S = 0.2
+"""An exchange of files takes well under this."""
+_GO_ON_AGAIN_S = 1.0
+"""A patch that was left half applied is gone on with after this."""
 
 
 class Stop(StrEnum):
@@ -57,6 +62,10 @@ class Attempt:
         self.stop: Stop | None = None
         self.task: asyncio.Task[None] | None = None
 
+    def surely_held(self) -> bool:
+        """Whether its claim holds, by our own clock and for a moment yet; may be asked from any thread."""
+        return self.stop is not Stop.LOST and time.monotonic() < self.lease_end - _HELD_MARGIN_S
+
     def interrupt(self, why: Stop) -> None:
         """Stop the work; the first reason counts. What has not begun sees the reason when it begins."""
         if self.stop is None:
@@ -80,7 +89,7 @@ async def run_attempt(
     if attempt.stop is not None:
         return _outcome_of_stop(attempt)
     try:
-        result = await _within_deadline(_worked(claim, agent, context, applier), context.time_left_s())
+        result = await _within_deadline(_worked(attempt, agent, context, applier), context.time_left_s())
     except HandBack as reason:
         _log.info("task %s is handed back: %s", claim.id, reason)
         return Outcome(held, "release", delay_ms=round(reason.delay_s * 1000))
@@ -110,27 +119,43 @@ async def run_attempt(
 
 
 async def _worked(
-    claim: Claim, agent: Callable[[], Agent], context: RunContext, applier: Callable[[], Applier]
+    attempt: Attempt, agent: Callable[[], Agent], context: RunContext, applier: Callable[[], Applier]
 ) -> Result:
     """The agent's result, its patch applied where that was asked for; the agent is not called for work that is done."""
-    if claim.patch_state in (PatchState.APPLYING, PatchState.APPLIED):
-        left_behind = await applier().go_on(claim)
-        if left_behind is not None and left_behind.state is PatchState.APPLIED:
-            return Result(applied=True)
+    claim = attempt.claim
+    if claim.patch_state in (PatchState.APPLYING, PatchState.APPLIED) and await _goes_on(attempt, applier()):
+        return Result(applied=True)
     result = await agent().run(claim, context)
     if result.patch and not result.applied and (run := await context.run()) is not None and run.apply:
-        from ezaigents.team import LeaseBusy
-
-        try:
-            outcome = await applier().apply_held(claim, result)
-        except LeaseBusy as busy:
-            # The work is done and may have been paid for: better a patch that waits than the same work again.
-            _log.warning("task %s: its patch is left to be applied by hand: %s", claim.id, busy)
-            return result
-        if outcome.state is not PatchState.APPLIED:
-            raise _Conflict(f"conflict: {outcome.why}")
-        return msgspec.structs.replace(result, applied=True)
+        return await _applied(attempt, result, applier())
     return result
+
+
+async def _goes_on(attempt: Attempt, applier: Applier) -> bool:
+    """Whether the patch of a former attempt is in the tree, having been brought there if it was on its way."""
+    from ezaigents.patches import LEFT_APPLYING
+    from ezaigents.team import LeaseBusy
+
+    try:
+        return await applier.go_on(attempt.claim, holds=attempt.surely_held)
+    except (LeaseBusy, *LEFT_APPLYING) as error:
+        raise HandBack(str(error), delay_s=_GO_ON_AGAIN_S) from error
+
+
+async def _applied(attempt: Attempt, result: Result, applier: Applier) -> Result:
+    """Apply what the attempt has made. It may have been paid for: only a conflict has it done again."""
+    from ezaigents.patches import LEFT_APPLYING
+
+    try:
+        outcome = await applier.apply_held(attempt.claim, result, holds=attempt.surely_held)
+    except LEFT_APPLYING as error:
+        raise HandBack(str(error), delay_s=_GO_ON_AGAIN_S) from error
+    except EzError as error:
+        _log.warning("task %s: its patch is left to be applied by hand: %s", attempt.claim.id, error)
+        return result
+    if outcome.state is not PatchState.APPLIED:
+        raise _Conflict(f"conflict: {outcome.why}")
+    return msgspec.structs.replace(result, applied=True)
 
 
 class _Conflict(Exception):

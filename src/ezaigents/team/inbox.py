@@ -20,8 +20,8 @@ class Inbox:
     """
 
     def __init__(self, store: MessageStore, agent: str, hint: asyncio.Event, *, since_ms: int) -> None:
-        self.hops = 0
-        """The most hops of a message taken so far; what answers carries one more."""
+        self.hops = -1
+        """The most hops of a message taken so far, -1 = none was taken; what the attempt sends carries one more."""
         self._store = store
         self._agent = agent
         self._hint = hint

@@ -41,10 +41,6 @@ class Grant(msgspec.Struct, frozen=True):
     patterns: tuple[str, ...]
     ends_at: float
 
-    def lasts(self, now_s: float, margin_s: float = 0.0) -> bool:
-        """Say whether they hold at this monotonic time, and for `margin_s` more, by this machine's clock alone."""
-        return now_s < self.ends_at - margin_s
-
 
 class FileLease(msgspec.Struct, frozen=True, array_like=True):
     """A lease that holds. `claim`: the holder's fence; `fence`: the lease's own. `agent`: "" where nobody knows.

@@ -35,7 +35,7 @@ from ezaigents.team.scripts import scripts_with_shared
 
 LEASE_MOST_S = 3600.0
 SCRIPTS = {
-    "lock": ("overlap", "holding", "asking", "changing"),
+    "lock": ("overlap", "holding", "asking", "meeting", "changing"),
     "unlock": ("holding", "changing"),
     "relock": ("holding", "changing"),
     "held": ("holding",),
@@ -46,14 +46,16 @@ SCRIPTS = {
 class FileLeases:
     """The file leases of one namespace. Any number of these may be at work on it.
 
-    `listen`: begins to hear the channel `unlocked`, where somebody then calls `on_heard`; awaited once, at the first
-    wait, so that those who never wait pay nothing. None: waiters ask again when something is due.
+    `listen`: begins to hear the channel `unlocked`, where somebody then calls `on_heard`; awaited at the first wait, so
+    that those who never wait pay nothing, and at the next ones while it fails. None: waiters ask again when something
+    is due.
     `close` waits for what cancelled callers left to be taken back.
     """
 
     def __init__(self, queue: Queue, *, listen: Callable[[], Awaitable[None]] | None = None) -> None:
         self._queue = queue
         self._listen = listen
+        self._beginning = asyncio.Lock()
         self._scripts = scripts_with_shared(SCRIPTS)
         self._waiters: set[asyncio.Event] = set()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -96,12 +98,8 @@ class FileLeases:
                 case b"OK":
                     ends_at = sent_at + request.ttl_ms / 1000
                     return Grant(request.holder, int(rest[0]), request.patterns, ends_at)
-                case b"WAIT" if self._listen is not None:
-                    listen, self._listen = self._listen, None
-                    with contextlib.suppress(EzError):  # then those who wait ask again when something is due
-                        await listen()
-                    self.on_heard()  # all ask again: a word may have been said before we listened
                 case b"WAIT":
+                    await self._begin_to_listen()
                     await request.wait(rest[-1] / 1000)
                 case b"STALE":
                     raise NotHolder(request.holder)
@@ -109,6 +107,15 @@ class FileLeases:
                     raise LimitReached(_full(*rest))
                 case _:
                     raise _busy(rest, wait_s, holds=word == b"HOLDS")
+
+    async def _begin_to_listen(self) -> None:
+        """Once; what went wrong is tried again at the next wait, and until then all ask again when something is due."""
+        async with self._beginning:
+            if self._listen is not None:
+                with contextlib.suppress(EzError):
+                    await self._listen()
+                    self._listen = None
+                    self.on_heard()  # all ask again: a word may have been said before we listened
 
     async def _ask(self, request: _Request) -> Reply:
         wait_ms = max(0, round((request.wait_until - time.monotonic()) * 1000))

@@ -22,7 +22,7 @@ TYPE_MOST = 64
 HOPS_MOST = 16
 """Answers to answers: two agents that answer each other end here."""
 LOOK_MOST = 500
-"""Messages in one look at a mailbox: at most half a megabyte."""
+"""Messages in one look at a mailbox. Of the shortest they are some kilobytes, of the longest 32 MB."""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +55,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxFull(LimitReached):
-    """`agent` has as many unread messages as it may."""
+    """`agent` has as many unread messages as it may. `others`: what became of a letter that went to more than one."""
 
-    def __init__(self, agent: str, limit: int) -> None:
+    def __init__(self, agent: str, limit: int, others: str = "") -> None:
         super().__init__(
             f"the mailbox of {agent} is full: {limit} unread messages, and no more fit; "
             f"wait until {agent} has read some, or raise mailbox_most in ezaigents.toml"
+            + (f" ({others})" if others else "")
         )
         self.agent = agent
         self.limit = limit

@@ -78,8 +78,10 @@ def expand(to: str, cards: Sequence[AgentCard]) -> tuple[str, ...]:
 
     Raises InputError with the nearest known one when it has none.
     """
+    if to == USER:
+        return (to,)
     names = tuple(dict.fromkeys(card.name for card in cards))
-    if to == USER or to in names:
+    if to in names:
         return (to,)
     if to == ALL and names:
         return names

@@ -40,6 +40,27 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     task: str
 
 
+class _EngineTime:
+    """The engine's clock, reckoned on from when it was asked last; a host's own may be hours off.
+
+    Messages live by it, so their files are named and deleted by it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_ms = 0
+
+    def set(self, engine_ms: int) -> None:
+        """It was this just now."""
+        self._ahead_ms = engine_ms - round(self.monotonic_s() * 1000)
+
+    def wall_ms(self) -> int:
+        return round(self.monotonic_s() * 1000) + self._ahead_ms
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_s()
+
+
 class CompactMessages:
     """A stream per mailbox, trimmed at each send to what is younger than `ttl_s`, and gone that long after the last.
 
@@ -59,10 +80,12 @@ class CompactMessages:
         self.mailbox_most = mailbox_most
         self._mailboxes = Mailboxes(queue, plain=False, ttl_s=ttl_s, most=mailbox_most, scripts=scripts)
         self._files = MailFiles(home)
+        self._queue = queue
         self._clock = clock or SystemClock()
-        self._make_name = IdMaker(self._clock)
+        self._engine_time = _EngineTime(self._clock)
+        self._make_name = IdMaker(self._engine_time)
         self._ttl_ms = round(ttl_s * 1000)
-        self._tidy_at_ms = 0
+        self._tidy_at_s = float("-inf")
 
     async def send(self, letters: Sequence[Letter]) -> list[Answer]:
         """As MessageStore says; long data is on the disk before its letter is sent."""
@@ -104,10 +127,13 @@ class CompactMessages:
 
     async def _tidy(self) -> None:
         """Now and then whoever sends deletes the files of messages that are over."""
-        now_ms = self._clock.wall_ms()
-        if now_ms >= self._tidy_at_ms:
-            self._tidy_at_ms = now_ms + _TIDY_EVERY_MS
-            await asyncio.to_thread(self._files.delete_older, now_ms - self._ttl_ms - _TIDY_EVERY_MS)
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._tidy_at_s:
+            seconds, micros = await self._queue.read("TIME")
+            self._engine_time.set(int(seconds) * 1000 + int(micros) // 1000)
+            self._tidy_at_s = now_s + _TIDY_EVERY_MS / 1000
+            oldest_ms = self._engine_time.wall_ms() - self._ttl_ms - _TIDY_EVERY_MS
+            await asyncio.to_thread(self._files.delete_older, oldest_ms)
 
 
 def make_messages(settings: Settings, queue: Queue) -> MessageStore:

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _FILE_MOST_BYTES = 1024 * 1024
 """Several times what full notes weigh as JSON; a larger file is not one of ours, and is not read."""
+_IN_THE_WAY = (IsADirectoryError, NotADirectoryError, FileExistsError)
 _LOCK_STEP_S = 0.002
 
 
@@ -57,7 +58,7 @@ class NoteFile:
 
     def read(self) -> list[Note]:
         """The notes; none when there is no file, or when it is damaged: then it is set aside."""
-        with self._usable():
+        with self._usable("read"):
             try:
                 return _notes_in(self._path)
             except _Damaged:
@@ -70,7 +71,7 @@ class NoteFile:
 
         Raises RetryLater when another process keeps the lock, and whatever `change` raises; nothing is changed then.
         """
-        with self._usable():
+        with self._usable("written"):
             self._folder.mkdir(mode=0o700, exist_ok=True)
             with self._locked():
                 before = self._read_or_set_aside()
@@ -118,11 +119,19 @@ class NoteFile:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _usable(self) -> Iterator[None]:
+    def _usable(self, done: str) -> Iterator[None]:
         try:
             yield
+        except _IN_THE_WAY as error:
+            raise ConfigError(
+                f"notes {self._path} cannot be used: {error.strerror}; move away what is in its place"
+            ) from error
         except OSError as error:
-            raise ConfigError(f"notes {self._path} cannot be used: {error.strerror}; mend or remove it") from error
+            # The file is not named: nothing is wrong with what it holds, and nobody should think of removing it.
+            raise ConfigError(
+                f"the notes cannot be {done}: {error.strerror}; free space in {self._folder}, or make it writable, "
+                "and try again"
+            ) from error
 
 
 class _Damaged(Exception):

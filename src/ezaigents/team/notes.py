@@ -15,7 +15,6 @@ from ezaigents.clock import Clock
 from ezaigents.codec import printable
 from ezaigents.errors import InputError, LimitReached
 from ezaigents.ids import IdMaker
-from ezaigents.policy import nearest_name
 from ezaigents.team.notefile import Note, NoteFile
 
 NOTE_MOST_BYTES = 500
@@ -165,9 +164,8 @@ def _find(notes: Sequence[Note], note_id: str) -> Note:
     for note in notes:
         if note.id == note_id:
             return note
-    hint = nearest_name(note_id, [note.id for note in notes])
-    advice = f"did you mean {hint!r}?" if hint else "`ez notes` lists those there are"
-    raise InputError("id", f"no note {note_id[:80]!r}; {advice}")
+    # No nearest id: those made together are alike, and the hint would name another note.
+    raise InputError("id", f"no note {note_id[:80]!r}; `ez notes` lists those there are")
 
 
 def _with_room(others: list[Note], note: Note) -> list[Note]:

@@ -22,7 +22,7 @@ PATHS_MOST = 2000
 """Kept per task: beyond, the first ones stay."""
 MEANS, READ, CHANGED = "means to change", "has read", "has changed"
 _WORDS = {"i": MEANS, "r": READ, "w": CHANGED}
-_FULL = "FULL"
+_OK, _FULL = "OK", "FULL"
 SCRIPTS = {"touch": ("beside",), "untouch": (), "nearby": ("beside",)}
 
 
@@ -85,9 +85,14 @@ class Radar:
             _log.warning("task %s is at more than %d files: the radar keeps the first of them", task, PATHS_MOST)
         return overlaps
 
-    async def progress(self, task: str, fence: int) -> None:
-        """Say that a task goes on. Raises EngineDown."""
-        await self._touch(task, fence, "", "", {})
+    async def progress(self, task: str, fence: int) -> bool:
+        """Say that a task goes on. Raises EngineDown.
+
+        False, and nothing is changed, when nothing is known of this attempt (it was silent for an hour): it is to say
+        its files again. So it is when its claim is over.
+        """
+        word, _ = await self._touch(task, fence, "", "", {})
+        return word == _OK
 
     async def leave(self, task: str, fence: int) -> None:
         """Forget what this attempt said; what a later one said stays. Raises EngineDown."""

@@ -13,7 +13,7 @@ from ezaigents.workspace.walk import FoundFile, walk, walk_inputs  # its file ha
 
 if TYPE_CHECKING:
     from ezaigents.workspace.applied import Applied, ApplyTakenOver, ApplyUnfinished, IntentDamaged, NoRoomToApply
-    from ezaigents.workspace.applying import apply_proposal, recover_apply
+    from ezaigents.workspace.applying import apply_proposal, forget_apply, recover_apply
     from ezaigents.workspace.beneath import open_beneath, open_by_walk
     from ezaigents.workspace.changes import (
         BLOBS_FOLDER,
@@ -88,6 +88,7 @@ __all__ = [
     "Windows",
     "apply_proposal",
     "canonical",
+    "forget_apply",
     "human_size",
     "is_protected",
     "make_patch",
@@ -108,7 +109,7 @@ __all__ = [
 
 _FILES = {
     "applied": ("Applied", "ApplyTakenOver", "ApplyUnfinished", "IntentDamaged", "NoRoomToApply"),
-    "applying": ("apply_proposal", "recover_apply"),
+    "applying": ("apply_proposal", "forget_apply", "recover_apply"),
     "beneath": ("open_beneath", "open_by_walk"),
     "changes": ("BLOBS_FOLDER", "CHANGES_FILE", "PATCH_FILE", "FileChange", "FileState", "Proposal", "read_proposal"),
     "encoding": ("Encoding", "Sniffer", "sniff"),

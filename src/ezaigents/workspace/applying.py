@@ -49,10 +49,10 @@ from ezaigents.codec import restored, storable
 from ezaigents.workspace.applied import Applied, ApplyTakenOver, ApplyUnfinished, NoRoomToApply
 from ezaigents.workspace.changes import Proposal
 from ezaigents.workspace.errors import DiskFull, FileRefused
-from ezaigents.workspace.intent import Holding, Intent, Operation, check_tag, claim, publish
+from ezaigents.workspace.intent import Holding, Intent, Operation, check_tag, claim, done_intents, publish
 from ezaigents.workspace.replacing import Failed, Targets
 from ezaigents.workspace.staging import Staging
-from ezaigents.workspace.storing import told_when_full
+from ezaigents.workspace.storing import sync_folder, told_when_full
 from ezaigents.workspace.survey import survey
 from ezaigents.workspace.tree import Seen, Step, Tree, WayBlocked, parent_of, reason_of
 
@@ -75,6 +75,7 @@ def apply_proposal(
     merge: bool = False,
     may_write: Callable[[], None],
     step: Step = _no_step,
+    keep_record: bool = False,
 ) -> Applied:
     """Bring a proposal into the tree beneath `root`, all of it or nothing.
 
@@ -103,10 +104,12 @@ def apply_proposal(
     )
     with _before_any_change(root):
         holding = publish(intent, tag, record, step)
-    return _Work(holding, may_write, step).begin()
+    return _Work(holding, may_write, step, keep_record=keep_record).begin()
 
 
-def recover_apply(intent: Path, *, may_write: Callable[[], None], step: Step = _no_step) -> Applied | None:
+def recover_apply(
+    intent: Path, *, may_write: Callable[[], None], step: Step = _no_step, keep_record: bool = False
+) -> Applied | None:
     """Finish or undo an apply that was left behind, having taken it from whoever may still be at it.
 
     `intent`: as given to `apply_proposal`, or as in a PendingApply. None: it had come to its end, or never began.
@@ -118,15 +121,27 @@ def recover_apply(intent: Path, *, may_write: Callable[[], None], step: Step = _
         holding = claim(intent, step)
     except OSError as error:
         raise ApplyUnfinished(intent.stem, intent, reason_of(error)) from error
-    return None if holding is None else _Work(holding, may_write, step).resume()
+    return None if holding is None else _Work(holding, may_write, step, keep_record=keep_record).resume()
+
+
+def forget_apply(folder: Path, tag: str, *, step: Step = _no_step) -> None:
+    """Remove the record of an apply that is in the tree, once whoever must know of it does. May be repeated.
+
+    Until then recovering it says again that it is applied, whatever was done to the files since.
+    """
+    for path in done_intents(folder, tag):
+        step("remove intent")
+        path.unlink(missing_ok=True)
+        sync_folder(folder)
 
 
 class _Work:
     """One holder's way through an intent."""
 
-    def __init__(self, holding: Holding, may_write: Callable[[], None], step: Step) -> None:
+    def __init__(self, holding: Holding, may_write: Callable[[], None], step: Step, *, keep_record: bool) -> None:
         intent = holding.intent
         self._holding = holding
+        self._keeps_record = keep_record
         self._step = step
         self._tree = Tree(Path(restored(intent.root)), Path(restored(intent.hidden)) if intent.hidden else None)
         self._staging = Staging(holding, self._tree, step)
@@ -252,7 +267,8 @@ class _Work:
             folder = parent_of(restored(operation.path)) if operation.after is None else ""
             while folder and self._tree.remove_empty(folder, self._step):
                 folder = parent_of(folder)
-        self._holding.end()
+        if not self._keeps_record:
+            self._holding.end()
         return Applied(
             state="applied",
             conflicts=tuple(sorted(self._conflicts.items())),

@@ -61,11 +61,17 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 
 class PendingApply(msgspec.Struct, frozen=True):
-    """An apply that has not come to its end. `paths`: as `codec.storable`, empty when nothing was begun."""
+    """An apply that has not come to its end.
+
+    `root`: the workspace, `paths`: its files, as `codec.storable`; both empty when nothing was begun. `damaged`: why
+    its record cannot be read; "" = it can.
+    """
 
     intent: Path
     tag: str
-    paths: tuple[str, ...]
+    root: str = ""
+    paths: tuple[str, ...] = ()
+    damaged: str = ""
 
 
 class Holding:
@@ -163,13 +169,27 @@ def claim(path: Path, step: Step) -> Holding | None:
 
 
 def pending_applies(folder: Path) -> list[PendingApply]:
-    """List what has not come to its end, by tag. Raises IntentDamaged naming a file that cannot be read."""
+    """List what has not come to its end, by tag; those that cannot be read too."""
     found: dict[str, PendingApply] = {}
     for path, match in _intents(folder):
         with contextlib.suppress(FileNotFoundError):
-            paths = () if match["part"] else tuple(each.path for each in _read(path).operations)
-            found.setdefault(match["tag"], PendingApply(path, match["tag"], paths))
+            found.setdefault(match["tag"], _pending(path, match["tag"], is_draft=bool(match["part"])))
     return [found[tag] for tag in sorted(found)]
+
+
+def _pending(path: Path, tag: str, *, is_draft: bool) -> PendingApply:
+    if is_draft:
+        return PendingApply(path, tag)
+    try:
+        intent = _read(path)
+    except IntentDamaged as error:
+        return PendingApply(path, tag, damaged=str(error))
+    return PendingApply(path, tag, intent.root, tuple(each.path for each in intent.operations))
+
+
+def done_intents(folder: Path, tag: str) -> list[Path]:
+    """The intent files of an apply whose files are all in the tree."""
+    return [path for path, match in _intents(folder) if match["tag"] == tag and path.name.endswith(_DONE)]
 
 
 def _staging(tag: str, owner: str) -> str:

@@ -139,3 +139,60 @@ async def test_a_task_handed_back_with_a_delay_waits_and_spends_no_attempt(rig: 
     await rig.delay_ends(task_id)
     await rig.queue.promote()
     assert await rig.state(task_id) == "ready"
+
+
+async def test_a_task_whose_patch_may_be_in_the_tree_goes_on_with_it_when_it_is_tried_again(rig: Rig) -> None:
+    """Dead in the middle of its apply, or after it: an operator's retry does not forget what was written."""
+    for state in (PatchState.APPLYING, PatchState.APPLIED):
+        task_id = await rig.one()
+        held = await rig.hold(task_id)
+        await rig.queue.move_patch(task_id, PatchState.APPLYING, held.fence, result=_PROPOSES)
+        await rig.queue.move_patch(task_id, state, held.fence)
+        await rig.queue.fail([(held, "e")])
+        assert await rig.queue.revive([task_id]) == [Answer.OK]
+        claim = (await rig.claim())[0]
+        assert (claim.id, claim.patch_state) == (task_id, state)
+        assert (await rig.task(task_id)).patch == _PROPOSES.patch
+        await rig.queue.finish([(Held(claim.id, claim.fence), Result(applied=True))])
+        assert await _stands(rig, task_id) is PatchState.APPLIED
+
+
+async def test_only_the_patch_that_is_meant_is_applied(rig: Rig) -> None:
+    """Whoever waited for files while the task was done again does not apply what it had read before."""
+    task_id = await _proposed(rig)
+    fence = await rig.queue.new_fence()
+    other = await rig.queue.move_patch(task_id, PatchState.APPLYING, fence, meant="tasks/x/9/patch.diff")
+    assert (other, await _stands(rig, task_id)) == (Answer.STALE, PatchState.PROPOSED)
+    assert await rig.queue.move_patch(task_id, PatchState.APPLYING, fence, meant=_PROPOSES.patch) is Answer.OK
+
+
+async def test_an_attempt_that_changed_nothing_takes_back_the_patch_before_it(rig: Rig) -> None:
+    """What an earlier attempt proposed and could not apply is not left to be applied by somebody later."""
+    task_id = await rig.one()
+    held = await rig.hold(task_id)
+    for to in (PatchState.APPLYING, PatchState.CONFLICT):
+        await rig.queue.move_patch(task_id, to, held.fence, result=_PROPOSES if to is PatchState.APPLYING else None)
+    await rig.queue.retry([(held, 0, "conflict")])
+    await rig.queue.finish([(await rig.hold(task_id), Result(summary="nothing to do"))])
+    task = await rig.task(task_id)
+    assert (task.patch, task.patch_state) == ("", PatchState.NONE)
+
+
+async def test_the_patch_of_a_task_that_died_can_be_applied(rig: Rig) -> None:
+    """The work may have been paid for: a task that is dead for another reason gives up nothing."""
+    task_id = await rig.one()
+    held = await rig.hold(task_id)
+    for to in (PatchState.APPLYING, PatchState.CONFLICT):
+        await rig.queue.move_patch(task_id, to, held.fence, result=_PROPOSES if to is PatchState.APPLYING else None)
+    await rig.queue.fail([(held, "e")])
+    assert await rig.queue.move_patch(task_id, PatchState.APPLYING, await rig.queue.new_fence()) is Answer.OK
+
+
+async def test_what_is_put_off_is_kept_whatever_its_age(rig: Rig) -> None:
+    """It counts as ended now, and is looked at again when that is old; only what was written down is forgotten."""
+    task_id = await _proposed(rig)
+    before = (await rig.task(task_id)).ended_ms
+    await rig.raw("ZADD", rig.keys.ended(), 1, task_id)
+    await rig.queue.put_off([task_id])
+    assert await rig.raw("ZSCORE", rig.keys.ended(), task_id) >= before
+    assert await rig.counts() == {"accepted": 1, "done": 1}

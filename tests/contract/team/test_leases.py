@@ -66,8 +66,6 @@ async def test_a_grant_says_what_was_given(rig: LeaseRig) -> None:
     grant = await rig.take(holder, "b", "a", "b")
     assert grant.patterns == ("a", "b")
     assert before + TTL_S <= grant.ends_at <= time.monotonic() + TTL_S
-    assert grant.lasts(before, TTL_S - 1)
-    assert not grant.lasts(grant.ends_at - 1, margin_s=2)
     fences = {lease.pattern: lease.fence for lease in await rig.leases.held()}
     assert holder.fence < fences["a"] < fences["b"] == grant.fence < (await rig.take(other, "c")).fence
     (lease,) = [lease for lease in await rig.leases.held() if lease.pattern == "a"]

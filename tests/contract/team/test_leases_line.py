@@ -13,7 +13,9 @@ from tests.contract.team.lease_rig import LONG_S, TTL_S, LeaseRig
 from tests.engines import Engine
 from tests.leaks import until
 
-from ezaigents.errors import LimitReached
+from ezaigents.engine import Connection
+from ezaigents.errors import EngineDown, LimitReached
+from ezaigents.queue import Queue
 from ezaigents.team.lease_records import Holder, LeaseBusy, NotHolder
 from ezaigents.team.leases import FileLeases
 
@@ -256,3 +258,95 @@ async def test_the_line_has_an_end(rig: LeaseRig) -> None:
     await rig.leases.release(first)
     rig.leases.on_heard()
     await last
+
+
+async def test_listening_that_failed_is_begun_again_at_the_next_wait(rig: LeaseRig) -> None:
+    """Until it succeeded once; meanwhile nobody asks faster, and afterwards whoever gives back is heard."""
+    holder, *others = await rig.holders(4)
+    tried: list[str] = []
+
+    async def listen() -> None:
+        tried.append("")
+        if len(tried) == 1:
+            raise EngineDown("no engine answers")
+        await connection.listen(channel=rig.keys.unlocked())
+
+    def on_heard(channel: str, text: str) -> None:
+        leases.on_heard()
+
+    async with Connection(rig.engine.address, on_heard=on_heard) as connection:
+        queue = Queue(connection, rig.keys)
+        leases = FileLeases(queue, listen=listen)
+        await rig.take(holder, "a")
+        with pytest.raises(LeaseBusy):
+            await leases.acquire(others[0], ["a"], ttl_s=TTL_S, wait_s=0.1)
+        assert len(tried) == 1
+        waiting = [rig.waiter(leases, other, ["a"]) for other in others[1:]]
+        await rig.in_line(*[other.task for other in others[1:]])
+        for former, waiter in zip([holder, others[1]], waiting, strict=True):
+            await rig.leases.release(former)
+            async with asyncio.timeout(SOON_S):
+                await waiter
+        assert len(tried) == 2
+        await queue.close()
+
+
+@pytest.mark.parametrize("way", ["a", "?", "the line"])
+async def test_who_asks_again_looks_at_few_leases(rig: LeaseRig, way: str) -> None:
+    """Beside a thousand leases: at those of its own paths and those with wildcards, before who is in front in line."""
+    first, second, third, other = await rig.holders(4)
+    await rig.take(other, *[f"other/{number}" for number in range(990)], *[f"others/{number}/*" for number in range(9)])
+    await rig.take(first, way if way != "the line" else "a")
+    if way == "the line":
+        await rig.asks_and_dies(second, ["a"], wait_ms=60_000)
+    waiting = rig.waiter(rig.leases, third, ["a", "b"])
+    await rig.in_line(*[second.task] * (way == "the line"), third.task)
+    if way == "the line":
+        await rig.leases.release(first)
+    await rig.raw("CONFIG", "RESETSTAT")
+    rig.leases.on_heard()
+    await until(lambda: _has_asked(rig, 1))
+    stats = (await rig.raw("INFO", "commandstats")).decode()
+    assert 0 < int(stats.partition("cmdstat_hmget:calls=")[2].partition(",")[0]) < 30
+    assert not waiting.done()
+    await rig.silence_is_over()
+    await rig.leases.release(first)
+    rig.leases.on_heard()
+    await waiting
+
+
+async def test_who_comes_to_hold_in_silence_waits_no_more(rig: LeaseRig) -> None:
+    """Also where nothing was heard for so long of its first request that it was all but forgotten."""
+    first, second = await rig.holders(2)
+    await rig.take(first, "a")
+    waiting = rig.waiter(rig.leases, second, ["a"])
+    await rig.in_line(second.task)
+    await rig.take(second, "b")
+    await rig.silence_is_over()
+    rig.leases.on_heard()
+    with pytest.raises(LeaseBusy, match="does not wait"):
+        await waiting
+
+
+async def test_who_asks_again_waits_for_a_wildcard_too(rig: LeaseRig) -> None:
+    """One of its paths came free, the other is beneath a pattern that somebody holds."""
+    first, second, third = await rig.holders(3)
+    await rig.take(first, "a")
+    await rig.take(second, "src/*")
+    waiting = rig.waiter(rig.leases, third, ["a", "src/b"])
+    await rig.in_line(third.task)
+    await rig.leases.release(first)
+    rig.leases.on_heard()
+    await until(lambda: _is_blocked_by(rig, second.task))
+    assert not waiting.done()
+    await rig.leases.release(second)
+    rig.leases.on_heard()
+    await waiting
+
+
+async def _has_asked(rig: LeaseRig, times: int) -> bool:
+    return await _asked(rig) >= times
+
+
+async def _is_blocked_by(rig: LeaseRig, task: str) -> bool:
+    return [one.blocked_by for one in await rig.leases.waiting()] == [task]

@@ -152,28 +152,53 @@ async def test_a_file_that_is_gone_is_said(rig: Rig, tmp_path: Path) -> None:
 
 async def test_files_of_messages_that_are_over_are_deleted_by_who_sends_next(rig: Rig, tmp_path: Path) -> None:
     """Whoever sends deletes files older than any message, and the folders of their days, and leaves the others."""
-    clock = ManualClock()
-    store = CompactMessages(rig.queue, tmp_path, ttl_s=60, mailbox_most=10, clock=clock)
-    await store.send([letter("x" * 5_000)])
-    (today,) = tmp_path.glob("mail/*")
-    clock.advance(60 + 3600 - 10)
-    await store.send([letter("y" * 5_000)])
-    assert _files(tmp_path) == ["x", "y"], "its letter might still be on its way"
-    clock.advance(3600)
-    await store.send([letter("short")])
-    assert _files(tmp_path) == ["y"]
-    clock.advance(2 * 86_400)
-    await store.send([letter("z" * 5_000)])
-    assert _files(tmp_path) == ["z"]
-    assert not today.exists()
+    now_ms = await rig.engine_ms()
+    ages_s = {"young": 60 + 3600 - 10, "over": 60 + 3600 + 1, "long over": 3 * 86_400}
+    written = {IdMaker(ManualClock(now_ms - 1000 * age_s))(): what for what, age_s in ages_s.items()}
+    MailFiles(tmp_path).write(written)
+    long_ago = min(tmp_path.glob("mail/*"))
+    await CompactMessages(rig.queue, tmp_path, ttl_s=60, mailbox_most=10).send([letter("z" * 5_000)])
+    assert _files(tmp_path) == ["y", "z"], "the young one's letter might still be on its way"
+    assert not long_ago.exists()
+
+
+@pytest.mark.parametrize("off_s", [-3 * 3600, 3 * 3600])
+async def test_a_host_whose_clock_is_off_deletes_nothing_that_lives(rig: Rig, tmp_path: Path, off_s: int) -> None:
+    """Files are named and deleted by the engine's clock, as messages end, whoever of two hosts wrote and deletes."""
+    now_ms = await rig.engine_ms()
+    clock = ManualClock(now_ms + off_s * 1000)
+    off = CompactMessages(rig.queue, tmp_path, ttl_s=3600, mailbox_most=10, clock=clock)
+    right = CompactMessages(rig.queue, tmp_path, ttl_s=3600, mailbox_most=10, clock=ManualClock(now_ms))
+    await right.send([letter("right")])
+    await right.send([letter("r" * 5_000)])
+    await off.send([letter("o" * 5_000)])
+    await CompactMessages(rig.queue, tmp_path, ttl_s=3600, mailbox_most=10).send([letter("looks, too")])
+    assert _files(tmp_path) == ["r", "o"]
+
+
+@both_stores
+async def test_a_mailbox_that_ended_while_the_clock_went_back_is_read_again(
+    rig: Rig, storage: str, tmp_path: Path
+) -> None:
+    """Its reader's position is ahead of the engine's time: what comes then is not taken for read."""
+    async with posted(rig, storage, tmp_path) as post:
+        await post.send("1", "2", "3")
+        ahead_ms = await rig.engine_ms() + 7_200_000
+        await post.store.ack("a", f"{ahead_ms}-3")
+        await rig.raw("DEL", post.mailbox("a"))
+        await post.send("after the jump", "and after that")
+        assert texts(await post.store.unread("a")) == ["after the jump", "and after that"]
+        assert await post.store.counts(["a"]) == {"a": 2}
+        await post.store.ack("a", (await post.store.unread("a"))[0].id)
+        await post.send("then")
+        assert texts(await post.store.unread("a")) == ["and after that", "then"]
 
 
 async def test_old_files_are_looked_for_once_an_hour(rig: Rig, tmp_path: Path) -> None:
     """A send that follows soon on a look costs none."""
     clock = ManualClock()
     store = CompactMessages(rig.queue, tmp_path, ttl_s=60, mailbox_most=10, clock=clock)
-    old = IdMaker(ManualClock())()
-    clock.advance(86_400)
+    old = IdMaker(ManualClock(await rig.engine_ms() - 86_400_000))()
     await store.send([letter("short")])
     MailFiles(tmp_path).write({old: "old"})
     for seconds, left in ((0, ["o"]), (3599, ["o"]), (1, [])):

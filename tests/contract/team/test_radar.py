@@ -93,7 +93,7 @@ async def test_a_claim_that_is_over_says_nothing(rig: LeaseRig) -> None:
     await _touch(rig, new, reads=["new"])
     await _touch(rig, await rig.holder(), writes=["new"])
     assert await _touch(rig, old, writes=["new", "more"]) == []
-    await rig.radar.progress(old.task, old.fence)
+    assert not await rig.radar.progress(old.task, old.fence)
     await rig.radar.leave(old.task, old.fence)
     said = (await rig.radar.files([new.task]))[new.task]
     assert (said.fence, said.reads, said.writes) == (new.fence, ("new",), ())
@@ -124,20 +124,34 @@ async def test_a_submitter_may_look_and_leaves_nothing(rig: LeaseRig) -> None:
 
 
 async def test_progress_moves_and_files_stay(rig: LeaseRig) -> None:
-    """A sign of progress is the time of the last word; it can be the first word too."""
+    """A sign of progress is the time of the last word, and changes nothing else."""
     first, second = await rig.holders(2)
     await _touch(rig, first, writes=["a"])
     await rig.raw("HSET", rig.keys.touched(first.task), "/progress", 5)
     now_ms = await rig.engine_ms()
-    for one in (first, second):
-        await rig.radar.progress(one.task, one.fence)
+    assert await rig.radar.progress(first.task, first.fence)
     said = await rig.radar.files([first.task, second.task, rig.make_id()])
-    assert list(said) == [first.task, second.task]
-    assert all(one.progress_ms >= now_ms for one in said.values())
-    assert (said[first.task].writes, said[second.task].writes) == (("a",), ())
-    assert said[first.task].place == PLACE
+    assert list(said) == [first.task]
+    assert said[first.task].progress_ms >= now_ms
+    assert (said[first.task].writes, said[first.task].place) == (("a",), PLACE)
     await _touch(rig, second, writes=["a"])
     assert await _touch(rig, first) != []
+
+
+async def test_progress_of_who_is_not_known_writes_nothing(rig: LeaseRig) -> None:
+    """Nothing said, said by an earlier attempt, or forgotten: it is told so, and may say its files again."""
+    me = await rig.holder()
+    assert not await rig.radar.progress(me.task, me.fence)
+    await _touch(rig, me, writes=["a"])
+    await rig.crash(me.task)
+    (claim,) = await rig.claim()
+    assert not await rig.radar.progress(claim.id, claim.fence)
+    assert (await rig.radar.files([me.task]))[me.task].fence == me.fence
+    await rig.raw("DEL", rig.keys.touched(me.task))
+    assert not await rig.radar.progress(claim.id, claim.fence)
+    assert await rig.radar.files([me.task]) == {}
+    await _touch(rig, Holder(PLACE, claim.id, claim.fence), writes=["a"])
+    assert [overlap.task for overlap in await rig.radar.look(PLACE, ["a"])] == [me.task]
 
 
 async def test_what_was_said_lasts_an_hour(rig: LeaseRig) -> None:

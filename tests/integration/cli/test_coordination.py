@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.integration.cli.installed import Place, Terminal, read_until, wait_until
 from tests.integration.coordination.scripted import script
 from tests.integration.runtime.fleets import hand_in
 
 from ezaigents.client import Client
+from ezaigents.records import AgentCard
 from ezaigents.settings import Settings, load_settings
 
 _ROOT = Path(__file__).parents[3]
@@ -162,6 +164,51 @@ def test_a_user_and_an_agent_write_to_each_other(crew: Crew) -> None:
     assert place.ez("msg", "writer", "x" * 70_000).code == 2
 
 
+def test_an_address_shows_the_messages_of_all_it_stands_for(crew: Crew) -> None:
+    """Those to or from any of them, and no others."""
+    place = crew.place
+    for to, text in (("writer", "one"), ("reader", "two"), ("user", "to myself")):
+        assert place.ez("msg", to, text).code == 0
+    for address in ("all", "+edits"):
+        rows = [json.loads(line) for line in place.ez("msg", address, "--json").out.splitlines()]
+        assert [row["data"] for row in rows] == ["one", "two"]
+
+
+def test_a_full_mailbox_keeps_a_letter_from_nobody_else(crew: Crew) -> None:
+    """The error names who has it and who has not, so that nobody is written to twice."""
+    place = crew.place
+    assert place.ez("msg", "writer", "first").code == 0
+    refused = place.ez("msg", "all", "second", EZ_MAILBOX_MOST="1")
+    assert refused.code == 4
+    assert "the mailbox of writer is full" in refused.error
+    assert "not sent to writer; sent to reader" in refused.error
+    assert "second" in place.ez("msg", "reader").out
+    assert "second" not in place.ez("msg", "writer").out
+
+
+def test_who_follows_sees_agents_that_come_later(crew: Crew) -> None:
+    """A mailbox nobody knew of at the start is read when mail comes to it."""
+    place = crew.place
+    assert place.ez("msg", "writer", "early").code == 0
+    following = place.begin("msg", "--follow")
+    read_until(following.stdout, "user to writer: early")
+
+    async def announce() -> None:
+        async with Client.connect(crew.settings) as client:
+            (host,) = await client.hosts()
+            card = msgspec.structs.replace(host, name="far", node="elsewhere", agents=(AgentCard(name="newcomer"),))
+            await client.team.registry.announce(card)
+
+    asyncio.run(announce())
+    assert place.ez("msg", "newcomer", "welcome").code == 0
+    read_until(following.stdout, "user to newcomer: welcome")
+    following.send_signal(signal.SIGINT)
+    assert following.wait(20) == 130
+    for stream in (following.stdout, following.stderr):
+        if stream is not None:
+            stream.close()
+
+
 def test_file_leases_are_shown_and_waited_for(crew: Crew) -> None:
     """`ez locks` names who holds what; an apply that cannot get its files says who has them."""
     place = crew.place
@@ -210,6 +257,10 @@ def test_a_frozen_host_is_killed_by_the_kill_switch(crew: Crew) -> None:
     assert stopped.code == 0
     assert "host main did not let go" in stopped.err
     assert crew.process.wait(20) == -signal.SIGKILL
+    again = place.ez("stop", "--all")
+    assert again.code == 0, "a task of a dead host runs nowhere"
+    assert f"task {running} does not run: its host is dead; `ez up` takes it back" in again.err
+    assert "still runs" not in again.err
     agents = place.ez("agents", "--json")
     assert agents.code == 3
     assert {row["health"] for row in json.loads(agents.out)["agents"]} == {"gone"}
@@ -223,3 +274,10 @@ def test_problems_are_empty_where_all_is_well(crew: Crew) -> None:
     crew.do(["read", "notes.md"])
     done = crew.place.ez("problems")
     assert (done.code, done.out, done.err) == (0, "", "no problems\n")
+
+
+def test_an_agent_that_reads_nothing_is_said_to(place: Place) -> None:
+    """The analyst takes no messages: whoever writes to it is told, instead of waiting for an answer."""
+    place.up()
+    assert "local: does not read messages" in place.ez("msg", "local", "hello").err
+    assert "user to local: hello" in place.ez("msg").out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from tests.integration.cli.installed import Place
@@ -64,17 +65,35 @@ def test_a_text_may_come_from_standard_input(place: Place) -> None:
     assert done.code == 0
     assert place.feed(b"changed", "notes", "edit", done.out.strip(), "-").code == 0
     assert [row["text"] for row in place.json("notes")["notes"]] == ["changed"]
-    assert "not UTF-8 (byte 1)" in place.feed(b"x\xff", "notes", "add", "-").error
+    for done in (place.feed(b"x\xff", "notes", "add", "-"), place.ez("notes", "add", b"x\xff")):
+        assert done.code == 2
+        assert done.error.startswith("ez: text: is not UTF-8 (byte 1)")
+    assert "longer than" in (long := place.feed(b"x" * 1_100_000, "notes", "add", "-").error)
+    assert "say it shorter" in long
     assert "500 bytes" in place.feed(b"x" * 501, "notes", "add", "-").error
 
 
-def test_an_unknown_id_names_the_nearest(place: Place) -> None:
-    """A slip of the finger is an error of usage that says what may have been meant."""
+def test_an_unknown_id_is_told(place: Place) -> None:
+    """A slip of the finger is an error of usage; no other note is named, which somebody might then remove."""
     note = _add(place, "x")
     for change in (("edit", f"{note[:-1]}u", "y"), ("pin", f"{note[:-1]}u"), ("remove", f"{note[:-1]}u")):
         done = place.ez("notes", *change)
         assert done.code == 2
-        assert f"did you mean '{note}'?" in done.error
+        assert "no note" in done.error
+        assert note not in done.error
+
+
+def test_a_note_that_cannot_be_written_harms_no_other(place: Place) -> None:
+    """Where nothing more can be written the advice is to make room, never to remove the notes there are."""
+    _add(place, "kept")
+    command = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *place.command("notes", "add", "more")]
+    done = subprocess.run(
+        command, cwd=place.workspace, env=place.environ, capture_output=True, timeout=60, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "the notes cannot be written: File too large; free space" in done.stderr
+    assert "remove" not in done.stderr
+    assert [row["text"] for row in place.json("notes")["notes"]] == ["kept"]
 
 
 def test_what_a_note_holds_cannot_paint_the_terminal(place: Place) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 
-from tests.integration.cli.installed import Place, Terminal, read_until
+from tests.integration.cli.installed import Place, Terminal, read_until, wait_until
+from tests.integration.cli.test_coordination import Crew
+from tests.integration.runtime.fleets import hand_in
+
+from ezaigents.client import Client
+from ezaigents.settings import load_settings
 
 _UNKNOWN = "0" * 18
 
@@ -21,8 +27,51 @@ def test_tasks_lists_a_run_in_its_order(shared: Place) -> None:
     tasks = shared.json("tasks", "--run", run)["tasks"]
     assert [task["id"] for task in tasks] == ids
     assert {"state", "run", "error", "attempts", "accepted_ms", "ended_ms"} <= set(tasks[0])
+    assert {(task["patch_state"], task["patch_error"]) for task in tasks} == {("none", "")}
     table = shared.ez("tasks", "--run", run).out
     assert all(task_id in table for task_id in ids)
+
+
+def test_a_run_without_a_summary_has_its_order_too(shared: Place) -> None:
+    """Tasks come in the order of submission whoever handed them in."""
+
+    async def submit() -> list[str]:
+        async with Client.connect(load_settings(environ=shared.environ, cwd=shared.workspace)) as client:
+            return await hand_in(client.queue, client.place, 4)
+
+    ids = asyncio.run(submit())
+    run = shared.json("show", ids[0])["run"]
+    assert [task["id"] for task in shared.json("tasks", "--run", run)["tasks"]] == ids
+    shared.ez("cancel", *ids)
+
+
+def test_the_patch_of_a_task_that_is_not_done_is_not_there_yet(shared: Place) -> None:
+    """Only of a task that is done is it said that no file was changed."""
+    waiting = shared.json("run", "--no-wait", "--delay", "3600", "x", "knots.py")
+    task, run = waiting["tasks"][0]["id"], waiting["run"]
+    for an_id, more in ((task, ""), (run, ", and so it is with 1 more")):
+        assert shared.ez("show", "--diff", an_id).err == f"task {task} is delayed and has no patch{more}\n"
+    shared.ez("cancel", run)
+    assert "is cancelled and has no patch" in shared.ez("show", "--diff", task).err
+    _, done = _run(shared)
+    assert "no file was changed" in shared.ez("show", "--diff", done[0]).err
+
+
+def test_an_apply_that_waits_says_for_what(place: Place) -> None:
+    """Behind somebody's file leases it says once that it waits, and who can be asked; then it goes on."""
+    crew = Crew(place)
+    try:
+        patch = crew.do(["insert", "notes.md", 1, "x"])
+        holder = crew.hand_in(["lease", "*.md"], ["wait", "never opened"], agent="reader")
+        wait_until(lambda: place.json("locks")["held"], "the lease is held")
+        applying = place.begin("apply", patch)
+        read_until(applying.stderr, f"task {patch} waits for files.*`ez locks`")
+        place.ez("cancel", holder)
+        out, err = applying.communicate(timeout=60)
+        assert (applying.returncode, err) == (0, b"")
+        assert b"applied, 1 files written" in out
+    finally:
+        crew.end()
 
 
 def test_tasks_chooses_by_state_and_limit(shared: Place) -> None:
@@ -37,7 +86,7 @@ def test_tasks_chooses_by_state_and_limit(shared: Place) -> None:
 
 def test_unknown_ids_are_told(shared: Place) -> None:
     """An id that nobody knows is an error that names it."""
-    for command in ("show", "cancel", "retry"):
+    for command in ("show", "cancel", "retry", "events"):
         done = shared.ez(command, _UNKNOWN)
         assert done.code == 1
         assert _UNKNOWN in done.error

@@ -80,7 +80,7 @@ def test_two_jobs_at_once_share_the_fleet_one_of_them_started(place: Place) -> N
     for job in jobs:
         out, err = job.communicate(timeout=60)
         assert job.returncode in (0, 3), err
-        assert job.returncode == 0 or b"nothing is lost" in err or b"no fleet" in err
+        assert job.returncode == 0 or b"nothing is lost" in err or b"no fleet" in err or b"no host" in err
         assert job.returncode == 3 or json.loads(out)["tasks"]
     assert any(job.returncode == 0 for job in jobs)
 
@@ -166,6 +166,29 @@ def test_a_prompt_that_cannot_be_is_refused(place: Place, prompt: bytes) -> None
     done = place.feed(prompt, "run", "-", "knots.py")
     assert done.code == 2
     assert done.error.startswith("ez: prompt:")
+
+
+def test_a_prompt_typed_in_other_bytes_than_utf_8_is_refused(place: Place) -> None:
+    """An argument may be any bytes; what is not text is told as such, not as an error in our program."""
+    done = place.ez("run", b"caf\xe9", "knots.py")
+    assert done.code == 2
+    assert done.error.startswith("ez: prompt: is not UTF-8 (byte 3)")
+
+
+@pytest.mark.parametrize("paused", ["local", ""])
+def test_a_job_for_who_is_paused_says_why_nothing_happens(place: Place, paused: str) -> None:
+    """Whether one waits or not: who hands in learns that the tasks wait for `ez resume`, and goes on with it."""
+    words = "local is paused; the tasks wait; `ez resume` goes on"
+    place.up()
+    assert "paused" not in place.ez("run", "x", "notes.md").err
+    place.ez("pause", *paused.split())
+    assert words in place.ez("run", "--no-wait", "x", "knots.py").err
+    job = place.begin("run", "--json", "x", "knots.py")
+    read_until(job.stderr, words)
+    place.ez("resume")
+    out, err = job.communicate(timeout=60)
+    assert job.returncode == 0, err
+    assert {task["state"] for task in json.loads(out)["tasks"]} == {"done"}
 
 
 def test_the_same_key_is_the_same_run(shared: Place) -> None:
@@ -262,3 +285,37 @@ def test_a_reader_that_leaves_early_is_no_error(shared: Place, command: str) -> 
     assert len(done.stdout.splitlines()) == 1
     assert b"Broken" not in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["agents", "status --json", "run --json x .", "status", "--help"])
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
+def test_an_output_that_cannot_be_written_is_told(shared: Place, command: str, output: str) -> None:
+    """A full disk or a closed descriptor behind stdout is no error of ours: one line, exit code 1, no crash file."""
+    done = _in_shell(shared, command, output)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ez: cannot write the output: ")
+    assert "Traceback" not in done.stderr
+    assert not (shared.home / "crashes").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_closed_streams_that_are_not_needed_do_no_harm(shared: Place, closed: str) -> None:
+    """Some ways to start a program leave it without stdin or stderr."""
+    done = _in_shell(shared, "run --json x knots.py", closed)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["tasks"]
+    assert _in_shell(shared, "show nonsense", closed).returncode == 2
+    assert not (shared.home / "crashes").exists()
+
+
+def _in_shell(place: Place, command: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    words = " ".join(map(str, place.command(*command.split())))
+    return subprocess.run(
+        ["bash", "-c", f"{words} {redirection}"],
+        cwd=place.workspace,
+        env=place.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

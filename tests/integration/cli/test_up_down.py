@@ -185,6 +185,33 @@ def test_status_has_the_promised_shape(place: Place) -> None:
     assert 0 < status["started_in_s"] < 60
 
 
+def test_a_host_without_its_engine_is_not_taken_for_nothing(place: Place) -> None:
+    """While a living host restarts its engine nothing has to be started, and nobody is told to."""
+    host = place.up()
+    os.kill(host, signal.SIGSTOP)
+    try:
+        os.kill(place.engine_pid(), signal.SIGKILL)
+        for arguments in (("status",), ("run", "--no-wait", "x", ".")):
+            done = place.ez(*arguments)
+            assert done.code == 3
+            assert "host main lives and its engine does not answer; see its log, or `ez doctor`" in done.error
+            assert "ez up" not in done.error
+    finally:
+        os.kill(host, signal.SIGCONT)
+    wait_until(lambda: place.ez("status").code == 0, "the host has an engine again")
+
+
+def test_status_for_people_says_who_is_paused(place: Place) -> None:
+    """An agent that is paused is still there, and a pause of everything is said as such."""
+    place.up()
+    assert "paused" not in place.ez("status").out
+    for arguments, who in ((("pause", "local", "gpt"), "gpt, local"), (("pause",), "everything")):
+        place.ez(*arguments)
+        lines = [line.split(maxsplit=1) for line in place.ez("status").out.splitlines()]
+        assert ["agents", "local (paused)"] in lines
+        assert ["paused", who] in lines
+
+
 def test_status_for_people_says_the_same(place: Place) -> None:
     """`ez status` names host, engine, durability and data folder."""
     pid = place.up()

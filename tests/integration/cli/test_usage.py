@@ -120,6 +120,13 @@ def test_what_cannot_be_an_id_is_refused(place: Place, command: str) -> None:
     assert "not the form of an id" in done.error
 
 
+def test_a_patch_has_no_json(place: Place) -> None:
+    """`ez show --diff --json` is refused: one of the two would have to be ignored."""
+    done = place.ez("show", "--diff", "--json", "0" * 18)
+    assert done.code == 2
+    assert "no JSON" in done.error
+
+
 @pytest.mark.parametrize("command", ["status", "tasks", "agents", "events", "purge"])
 def test_readers_without_a_fleet_leave_with_3(place: Place, command: str) -> None:
     """What needs a fleet says that none runs, where, and how to start one; nothing goes to stdout."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.integration.coordination.scripted import Scripted, script, scripted
-from tests.integration.runtime.fleets import working
+from tests.integration.runtime.fleets import make_id, working
 from tests.leaks import run
 
-from ezaigents.records import PatchState
+from ezaigents.records import PatchState, Run, TaskKind, TaskSpec
 from ezaigents.settings import Settings
 from ezaigents.workspace import DiskFull
 
@@ -53,5 +53,24 @@ def test_a_full_disk_leaves_the_patch_proposed(settings: Settings, small_disk: P
             ballast.unlink()
             assert (await yard.client.operator.apply(task.id)).state is PatchState.APPLIED
             assert (small_disk / "big.txt").stat().st_size == _SIZE_BYTES
+
+    run(story())
+
+
+def test_a_full_disk_does_not_have_the_work_done_again(settings: Settings, small_disk: Path) -> None:
+    """In a run that applies, the task ends done with its patch proposed; the agent is called once."""
+    settings = msgspec.structs.replace(settings, workspace=str(small_disk))
+    (small_disk / "ballast").write_bytes(b"x" * 400_000)
+
+    async def story() -> None:
+        doing = Scripted()
+        async with working(settings, scripted(doing)) as yard:
+            place = yard.client.place
+            of = Run(id=make_id(), prompt="x", agent="a", kind=TaskKind.EDIT, workspace="/w", place=place, apply=True)
+            payload = script(["fill", "big.txt", _SIZE_BYTES])
+            spec = TaskSpec(id=make_id(), agent="a", place=place, run=of.id, payload=payload)
+            await yard.queue.submit([spec], run=of)
+            (task,) = await yard.ended([spec.id])
+            assert (task.state.value, task.patch_state, doing.runs) == ("done", PatchState.PROPOSED, [task.id])
 
     run(story())

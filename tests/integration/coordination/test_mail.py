@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.integration.coordination.scripted import Scripted, script, scripted
-from tests.integration.runtime.fleets import working
+from tests.integration.runtime.fleets import Yard, agent, working
 from tests.leaks import run, until
 
+from ezaigents.agents import Context
 from ezaigents.errors import InputError
+from ezaigents.records import Claim, Result, Task
 from ezaigents.settings import Settings
 from ezaigents.team import Message
 
@@ -147,3 +151,127 @@ def test_the_plain_alternatives_do_the_same(settings: Settings) -> None:
             assert doing.heard == ["user: during"]
 
     run(story())
+
+
+def test_mail_is_heard_where_the_first_look_came_to_nothing(settings: Settings) -> None:
+    """Cancelled while the engine was away, it leaves the host able to hear; two first looks at once subscribe once."""
+    heard: list[str] = []
+
+    async def story() -> None:
+        async def do(claim: Claim, context: Context) -> Result:
+            if claim.title == "cancelled":
+                _break(yard)
+                look = asyncio.ensure_future(context.messages())
+                await asyncio.sleep(0)
+                look.cancel()
+                await asyncio.wait([look])
+                return Result()
+            await context.messages()
+            looked.append(claim.id)
+            while not (messages := await context.messages()):
+                await asyncio.sleep(0.01)
+            heard.extend(message.data for message in messages)
+            return Result()
+
+        looked: list[str] = []
+        async with working(settings, agent(do)) as yard:
+            await yard.ended(await yard.hand_in(title="cancelled"))
+            ids = await yard.hand_in(2)
+            await until(lambda: len(looked) == 2)
+            await yard.client.operator.write_to("a", "hello")
+            await yard.ended(ids)
+            assert heard == ["hello", "hello"]
+            patterns = [name for word, name in yard.fleet.host._connection._listening if word == "PSUBSCRIBE"]
+            assert len([name for name in patterns if ":mail:" in name]) == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("title", ["take", "send"])
+def test_a_moment_without_an_engine_spends_no_attempt(settings: Settings, title: str) -> None:
+    """The first look at the mailbox, and at who there is, wait for the engine to come back."""
+
+    async def do(claim: Claim, context: Context) -> Result:
+        _break(yards[0])
+        await (context.messages() if claim.title == "take" else context.send("user", "hello"))
+        return Result()
+
+    yards: list[Yard] = []
+
+    async def story() -> None:
+        async with working(settings, agent(do)) as yard:
+            yards.append(yard)
+            (task,) = await yard.ended(await yard.hand_in(title=title, max_attempts=1))
+            assert (task.state, task.error) == ("done", "")
+
+    run(story())
+
+
+def test_who_joined_just_now_can_be_written_to(settings: Settings) -> None:
+    """An address nobody had a moment ago is asked for again at once; each of our own is known once."""
+
+    async def story() -> None:
+        async with working(settings, scripted(Scripted()), judged=False) as yard:
+            assert (await _sent(yard, "user")).state == "done"
+            two = msgspec.structs.replace(settings, name="two")
+            async with working(two, scripted(Scripted(), "b"), judged=False):
+                assert (await _sent(yard, "b")).error == ""
+                assert [card.name for card in yard.fleet.host._post._cards] == ["a", "b"]
+            assert "nobody is called 'bb'" in (await _sent(yard, "bb")).error
+
+    run(story())
+
+
+def test_a_full_mailbox_keeps_the_letter_from_nobody_else(settings: Settings) -> None:
+    """All others have it before the sender is told whose mailbox is full, and who has it."""
+    small = msgspec.structs.replace(settings, mailbox_most=1)
+
+    async def story() -> None:
+        async with working(small, *[scripted(Scripted(), name) for name in "abcd"]) as yard:
+            await yard.client.operator.write_to("b", "fills it")
+            task = await _sent(yard, "all")
+            assert "the mailbox of b is full" in task.error
+            assert "of 3 recipients 2 have it already: c, d" in task.error
+            for name, data in (("b", "fills it"), ("c", "hello"), ("d", "hello")):
+                assert [message.data async for message in yard.client.operator.conversation(name)] == [data]
+
+    run(story())
+
+
+def test_a_letter_to_nobody_but_the_sender_is_refused(settings: Settings) -> None:
+    """An address that only the sender answers to reaches nobody, and it is told so."""
+
+    async def story() -> None:
+        async with working(settings, scripted(Scripted(), capabilities=("tests",)), scripted(Scripted(), "b")) as yard:
+            assert "'+tests' is nobody but a itself" in (await _sent(yard, "+tests")).error
+            assert (await _sent(yard, "a")).error == "", "to itself by name it may write"
+
+    run(story())
+
+
+def test_a_letter_that_answers_nothing_has_no_hops(settings: Settings) -> None:
+    """Whether its sender never looked for mail, or found none; after a letter with 0 it has 1."""
+
+    async def story() -> None:
+        async with working(settings, scripted(Scripted())) as yard:
+            for steps in ([], [["take"]]):
+                await yard.ended(await yard.hand_in(payload=script(*steps, ["send", "user", "hello"])))
+            await yard.client.operator.write_to("a", "question")
+            await yard.ended(await yard.hand_in(payload=script(["take"], ["send", "user", "answer"])))
+            said = [message async for message in yard.client.operator.conversation("user")]
+            assert [message.hops for message in said if message.to == "user"] == [0, 0, 1]
+
+    run(story())
+
+
+async def _sent(yard: Yard, to: str) -> Task:
+    """The task in which a sends a letter, when it has ended."""
+    ids = await yard.hand_in(payload=script(["send", to, "hello"]), max_attempts=1)
+    return (await yard.ended(ids))[0]
+
+
+def _break(yard: Yard) -> None:
+    """The host's connection ends, as when the engine is killed; it comes back by itself."""
+    session = yard.fleet.host._connection._session
+    assert session is not None
+    session.drop("the engine was killed")

@@ -9,6 +9,7 @@ from tests.integration.runtime.fleets import working
 from tests.leaks import run, until
 
 from ezaigents.client import FilesTaken, Wish
+from ezaigents.client.problems import Problem
 from ezaigents.records import TaskKind
 from ezaigents.settings import Settings
 from ezaigents.team import LeaseBusy
@@ -62,7 +63,7 @@ def test_what_was_read_and_changed_is_known_without_being_said(settings: Setting
 def test_serialised_tasks_wait_for_each_other(settings: Settings) -> None:
     """The second begins its work when the first has ended, holding the files for its whole time."""
     write_files(settings)
-    settings = msgspec.structs.replace(settings, overlap="serialise", lock_wait_s=20)
+    settings = msgspec.structs.replace(settings, overlap="serialise", lock_wait_s=20, stuck_s=1)
 
     async def story() -> None:
         first, second = Scripted(), Scripted()
@@ -75,9 +76,16 @@ def test_serialised_tasks_wait_for_each_other(settings: Settings) -> None:
                 return [row.task for row in (await yard.client.operator.locks()).waiting] == two
 
             await until(waits)
-            problems = await yard.client.operator.problems()
-            assert [(problem.kind, problem.who) for problem in problems] == [("waits-for-files", f"task {two[0]}")]
-            assert one[0] in problems[0].why
+
+            async def told() -> list[Problem]:
+                return await yard.client.operator.problems()
+
+            await until(told)  # not at once: the one in front is at work
+            stalls, waiting = await told()
+            assert (stalls.kind, waiting.kind, waiting.who) == (
+                "no-progress", "waits-for-files", f"task {two[0]}",
+            )  # fmt: skip
+            assert one[0] in waiting.why
             assert not second.working
             first.gates["go"].set()
             await until(lambda: second.working)

@@ -13,7 +13,7 @@ from tests.leaks import run, until
 
 from ezaigents import Client, Fleet
 from ezaigents.engine import find_living, living_hosts
-from ezaigents.errors import EngineDown, HostConflict, NotRunning
+from ezaigents.errors import ConfigError, EngineDown, HostConflict, NotRunning
 from ezaigents.settings import Settings
 
 
@@ -116,6 +116,18 @@ def test_the_host_is_listed_while_it_lives(settings: Settings) -> None:
             yard.fleet.stop()
             await yard.working
             assert call(yard.fleet, "ZCARD", yard.queue.keys.hosts()) == 0
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["user", "all", "*", "+edits"])
+def test_an_agent_cannot_have_the_name_of_others(settings: Settings, name: str) -> None:
+    """What is written to `all`, or paused by `*`, would go to it alone: refused before it is claimed for."""
+
+    async def story() -> None:
+        with pytest.raises(ConfigError, match="stands for others"):
+            async with working(settings, agent(at_once, name)):
+                pass
 
     run(story())
 

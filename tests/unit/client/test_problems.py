@@ -17,13 +17,20 @@ _STUCK_MS = 600_000
 
 
 def _task(**fields: Any) -> Task:
-    plain: dict[str, Any] = {"id": "t1", "state": TaskState.LEASED, "run": "r", "agent": "claude", "place": "p"}
+    plain: dict[str, Any] = {
+        "id": "t1",
+        "state": TaskState.LEASED,
+        "run": "r",
+        "agent": "claude",
+        "place": "p",
+        "owner": "main",
+    }
     return Task(**(plain | fields))
 
 
-def _member(state: State = State.HEALTHY, why: str = "", health: Health | None = None) -> Member:
+def _member(state: State = State.HEALTHY, why: str = "", health: Health | None = None, name: str = "main") -> Member:
     card = HostCard(
-        name="main", pid=1, node="n", boot="b", home="/h", places=("p",), agents=(AgentCard(name="claude"),),
+        name=name, pid=1, node="n", boot="b", home="/h", places=("p",), agents=(AgentCard(name="claude"),),
         started_ms=0, started_in_ms=0,
     )  # fmt: skip
     return Member(Seen(card, health or Health(), _NOW_MS - 1000, _NOW_MS), Presence(state, why))
@@ -40,9 +47,14 @@ def _lane(**fields: Any) -> LaneFacts:
 def _facts(**fields: Any) -> Facts:
     plain = Facts(
         now_ms=_NOW_MS, stuck_ms=_STUCK_MS, hosts=(_member(),), paused={}, running=(), progress_ms={}, waiting=(),
-        lanes=(), patches=(), dead=0, unread={}, mailbox_most=100, used_bytes=1, most_bytes=1000, durability="always",
+        lanes=(), patches=(), dead=0, unread={}, mailbox_most=100, message_ttl_s=3600, used_bytes=1, most_bytes=1000,
+        durability="always",
     )  # fmt: skip
     return msgspec.structs.replace(plain, **fields)
+
+
+_CONFLICT = _task(state=TaskState.DONE, patch_state=PatchState.CONFLICT, patch_error="a.py")
+_GONE = _member(State.GONE, "last seen 90 s ago", name="other")
 
 
 def _one(**fields: Any) -> Problem:
@@ -69,7 +81,7 @@ def test_all_is_well() -> None:
         ({"hosts": (_member(health=Health(agents={"claude": "3 failed"})),)}, "agent-degraded", "3 failed"),
         ({"used_bytes": 950}, "engine-full", "holds"),
         ({"durability": "unknown"}, "engine-durability", "unknown"),
-        ({"patches": (_task(patch_state=PatchState.CONFLICT, patch_error="a.py"),)}, "patch-conflict", "a.py"),
+        ({"patches": (_CONFLICT,)}, "patch-conflict", "a.py"),
         ({"patches": (_task(patch_state=PatchState.APPLYING, patch_at_ms=1),)}, "apply-left", "interrupted"),
         ({"running": (_task(started_ms=1),)}, "no-progress", "no progress"),
         ({"lanes": (_lane(free=0),)}, "starving", "all slots of claude are busy"),
@@ -97,13 +109,92 @@ def test_progress_counts_as_well_as_the_start() -> None:
     assert find_problems(_facts(running=(task,), progress_ms={"t1": _NOW_MS - 1000})) == []
 
 
+def test_a_task_of_a_host_that_is_gone_is_told_with_its_host() -> None:
+    """It runs no more, and asking or cancelling it does nothing: the host is the problem, once."""
+    problem = _one(running=(_task(owner="other", started_ms=1),), hosts=(_member(), _GONE))
+    assert problem.kind == "host-gone"
+    assert "held 1 tasks" in problem.why
+
+
+def test_a_task_of_a_host_nobody_knows_any_more_is_told() -> None:
+    """Its host was forgotten, so no other rule speaks of it."""
+    problem = _one(running=(_task(owner="forgotten", started_ms=1),))
+    assert problem.kind == "no-progress"
+    assert "forgotten has not been heard of" in problem.why
+    assert problem.advice == "`ez up` takes it back"
+
+
+@pytest.mark.parametrize("paused", ["*", "claude"])
+def test_a_task_that_rests_because_of_a_pause_is_not_to_be_cancelled(paused: str) -> None:
+    """The pause is why, and ending it is what to do."""
+    problem = _one(running=(_task(started_ms=1),), paused={paused: 1})
+    assert problem.kind == "no-progress"
+    assert "claude is paused" in problem.why
+    assert problem.advice == "`ez resume` ends it"
+
+
+def test_a_host_that_went_and_held_nothing_is_none_while_another_works() -> None:
+    """Nothing is lost and nothing stands still."""
+    assert find_problems(_facts(hosts=(_member(), _GONE))) == []
+
+
+def test_what_a_gone_host_held_is_taken_back_by_whoever_lives() -> None:
+    """Where none lives nothing happens by itself, and the advice does not say so; it names the host to start."""
+    task = _task(owner="other", started_ms=_NOW_MS)
+    assert "when their leases end; `ez up --name other`" in _one(running=(task,), hosts=(_member(), _GONE)).advice
+    assert _one(running=(task,), hosts=(_GONE,)).advice == (
+        "no host lives: `ez up --name other` where it ran takes its tasks back"
+    )
+    assert _one(hosts=(_member(State.GONE, "gone"),)).advice == "`ez up` where it ran"
+
+
+def _waits(since_ms: int) -> Waiting:
+    return Waiting("k", "p", "t1", "claude", "task", ("src/**",), since_ms, since_ms + 1, "t2")
+
+
 def test_one_that_waits_for_files_is_told_once_and_with_who_has_them() -> None:
     """It is not also called stuck: it cannot do anything about it."""
-    waits = Waiting("k", "p", "t1", "claude", "task", ("src/**",), 1, 2, "t2")
-    problem = _one(running=(_task(started_ms=1),), waiting=(waits,))
+    problem = _one(running=(_task(started_ms=1),), waiting=(_waits(1),))
     assert (problem.kind, problem.who) == ("waits-for-files", "task t1")
     assert "src/**" in problem.why
     assert "t2" in problem.why
+
+
+def test_a_short_wait_for_files_is_no_problem() -> None:
+    """Tasks take turns; a tenth of what counts as stuck is waited in silence, and 10 s at least."""
+    assert find_problems(_facts(waiting=(_waits(_NOW_MS - _STUCK_MS // 10),))) == []
+    assert _one(waiting=(_waits(_NOW_MS - _STUCK_MS // 10 - 1),)).kind == "waits-for-files"
+    assert find_problems(_facts(stuck_ms=1000, waiting=(_waits(_NOW_MS - 10_000),))) == []
+
+
+def test_a_wait_for_a_task_that_does_nothing_is_told_at_once() -> None:
+    """It will not end by itself."""
+    problems = find_problems(_facts(running=(_task(id="t2", started_ms=1),), waiting=(_waits(_NOW_MS - 1),)))
+    assert [problem.kind for problem in problems] == ["no-progress", "waits-for-files"]
+
+
+def test_running_is_not_waiting() -> None:
+    """A task that came back after a long time of work has only just begun to wait."""
+    oldest = _task(state=TaskState.READY, accepted_ms=1, started_ms=_NOW_MS - 1000)
+    assert find_problems(_facts(lanes=(_lane(oldest=oldest),))) == []
+
+
+def test_a_pause_does_not_hide_that_nobody_serves_a_lane() -> None:
+    """After `ez resume` alone the tasks would still wait."""
+    problem = _one(lanes=(_lane(served=False),), paused={"claude": 1})
+    assert "claude is paused, and no living host runs claude" in problem.why
+    assert "`ez up`" in problem.advice
+    assert "`ez resume`" in problem.advice
+
+
+def test_a_conflict_of_a_task_that_is_tried_again_is_none() -> None:
+    """What would be advised has been done."""
+    assert find_problems(_facts(patches=(msgspec.structs.replace(_CONFLICT, state=TaskState.READY),))) == []
+
+
+def test_a_full_mailbox_says_how_long_messages_are_kept() -> None:
+    """By the settings, whatever they say."""
+    assert "dropped 90 s after" in _one(unread={"claude": 100}, message_ttl_s=90).advice
 
 
 def test_an_apply_that_has_just_begun_is_none() -> None:

@@ -278,7 +278,7 @@ def test_pending_applies_are_listed_and_recovered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "empty", "folder"])
 def test_a_damaged_intent_is_named_and_touches_nothing(tmp_path: Path, damage: str) -> None:
-    """A record that is not whole is not acted on: the error names it, and tree, staging and record stay."""
+    """A record that is not whole is not acted on: the error names it, the list tells, and tree and record stay."""
     world = World(tmp_path, STORIES["small"])
     stop_at(world, "swap a")
     whole = world.intent.read_bytes()
@@ -289,9 +289,10 @@ def test_a_damaged_intent_is_named_and_touches_nothing(tmp_path: Path, damage: s
         pieces = {"torn": whole[:-9], "empty": b"", "flipped": whole.replace(b'"y/new"', b'"y/neW"')}
         world.intent.write_bytes(pieces[damage])
     tree, rests = world.tree(), world.rests()
-    for call in (world.recover, lambda: pending_applies(world.applies)):
-        with pytest.raises(IntentDamaged, match=r"t-1\.json"):
-            call()
+    with pytest.raises(IntentDamaged, match=r"t-1\.json"):
+        world.recover()
+    [pending] = pending_applies(world.applies)
+    assert (pending.paths, "t-1.json" in pending.damaged) == ((), True)
     assert (world.tree(), world.rests()) == (tree, rests)
 
 

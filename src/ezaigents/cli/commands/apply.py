@@ -9,7 +9,14 @@ import click
 from ezaigents.cli.options import json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ezaigents.client import Client
     from ezaigents.patches import ApplyOutcome
+
+
+_PATIENCE_S = 1.0
+"""So long a wait for files needs no words."""
 
 
 @click.command("apply")
@@ -29,23 +36,61 @@ def command(ids: tuple[str, ...], merge: bool | None, as_json: bool) -> int:
     `ez show --diff ID` shows a patch first.
     """
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.cli.lookup import check_ids, task_ids
+    from ezaigents.cli.lookup import check_ids
     from ezaigents.cli.show import show_json
-    from ezaigents.client import Client
 
     checked = check_ids(ids)
-
-    async def apply(client: Client) -> list[ApplyOutcome]:
-        tasks = await client.tasks(await task_ids(client, checked))
-        with_patch = [task.id for task in tasks if task.patch or task.id in checked]
-        return [await client.operator.apply(task_id, merge=merge) for task_id in with_patch]
-
-    outcomes = ask_fleet(apply)
+    ends = ask_fleet(lambda client: _apply_all(client, checked, merge, quiet=as_json))
     if as_json:
-        show_json({"applied": [_row(outcome) for outcome in outcomes]})
-    else:
-        _say(outcomes)
-    return 0 if all(outcome.state == "applied" for outcome in outcomes) else 1
+        show_json({"applied": [_row(end) for end in ends if not isinstance(end, int)]})
+    codes = [end if isinstance(end, int) else int(end.state != "applied") for end in ends]
+    return max(codes, default=0)
+
+
+async def _apply_all(client: Client, ids: list[str], merge: bool | None, *, quiet: bool) -> list[ApplyOutcome | int]:
+    """Apply one after the other, saying each as it ends: its outcome, or the exit code of what kept it from that."""
+    import asyncio
+
+    from ezaigents.cli.failing import exit_code_of
+    from ezaigents.cli.lookup import task_ids
+    from ezaigents.cli.talk import say
+    from ezaigents.errors import EzError
+
+    tasks = await client.tasks(await task_ids(client, ids))
+    # Of a run those that have something to apply; a task that was named is asked for all the same.
+    chosen = [task.id for task in tasks if task.id in ids or (task.patch and task.patch_state != "applied")]
+    ends: list[ApplyOutcome | int] = []
+    waiting = asyncio.ensure_future(_say_when_waiting(client, chosen))
+    for task_id in chosen:
+        try:
+            outcome = await client.operator.apply(task_id, merge=merge)
+        except EzError as error:
+            ends.append(exit_code_of(error))
+            continue
+        ends.append(outcome)
+        if not quiet:
+            _say(outcome)
+    waiting.cancel()
+    if not chosen:
+        say("nothing to apply: these tasks changed no files, or are applied already")
+    return ends
+
+
+async def _say_when_waiting(client: Client, task_ids: Collection[str]) -> None:
+    """Say once that somebody else has the files."""
+    import asyncio
+    import contextlib
+
+    from ezaigents.cli.talk import say
+    from ezaigents.errors import EzError
+
+    with contextlib.suppress(EzError):
+        while True:
+            await asyncio.sleep(_PATIENCE_S)
+            behind = [one.task for one in (await client.operator.locks()).waiting if one.task in task_ids]
+            if behind:
+                say(f"the patch of task {behind[0]} waits for files that others have; `ez locks` shows who")
+                return
 
 
 def _row(outcome: ApplyOutcome) -> dict[str, object]:
@@ -58,22 +103,19 @@ def _row(outcome: ApplyOutcome) -> dict[str, object]:
     }
 
 
-def _say(outcomes: list[ApplyOutcome]) -> None:
+def _say(outcome: ApplyOutcome) -> None:
     from ezaigents.cli.show import show_line
     from ezaigents.cli.talk import say
     from ezaigents.codec import printable
 
-    if not outcomes:
-        say("no patches: these tasks changed no files")
-    for outcome in outcomes:
-        if outcome.state == "applied":
-            merged = f", {len(outcome.merged):,} of them merged" if outcome.merged else ""
-            show_line(f"{outcome.task}: applied, {len(outcome.written):,} files written{merged}")
-            continue
-        show_line(f"{outcome.task}: conflict, nothing was changed")
-        for path, reason in outcome.conflicts:
-            show_line(f"  {printable(path)}: {reason}")
-        say(
-            f"`ez show --diff {outcome.task}` shows the patch; `ez apply --merge {outcome.task}` keeps both changes "
-            f"where they touch different lines; `ez retry {outcome.task}` has the task done again"
-        )
+    if outcome.state == "applied":
+        merged = f", {len(outcome.merged):,} of them merged" if outcome.merged else ""
+        show_line(f"{outcome.task}: applied, {len(outcome.written):,} files written{merged}")
+        return
+    show_line(f"{outcome.task}: conflict, nothing was changed")
+    for path, reason in outcome.conflicts:
+        show_line(f"  {printable(path)}: {reason}")
+    say(
+        f"`ez show --diff {outcome.task}` shows the patch; `ez apply --merge {outcome.task}` keeps both changes "
+        f"where they touch different lines; `ez retry {outcome.task}` has the task done again"
+    )

@@ -21,7 +21,7 @@ def command(id: str | None, follow: bool, as_json: bool) -> int:  # noqa: A002 -
     import sys
 
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.cli.lookup import check_ids
+    from ezaigents.cli.lookup import check_ids, find
     from ezaigents.cli.rows import moment
     from ezaigents.cli.show import show_json_line, show_line
     from ezaigents.client import Client
@@ -29,6 +29,8 @@ def command(id: str | None, follow: bool, as_json: bool) -> int:  # noqa: A002 -
     wanted = check_ids([id])[0] if id else ""
 
     async def read(client: Client) -> None:
+        if wanted:
+            await find(client, wanted)  # an id that nobody knows has no events, and is worth a word
         async for batch in client.events(since="0"):
             for event in batch:
                 for task_id in event.tasks:

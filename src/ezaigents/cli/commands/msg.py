@@ -23,7 +23,7 @@ def command(to: str | None, text: str | None, kind: str, follow: bool, as_json: 
     """Write TEXT to an agent, and see the conversation.
 
     TO is an agent, `+capability` for all that have it, or `all`; `-` as TEXT reads it from standard input.
-    Without TEXT the messages of the last hour are shown, those with TO only.
+    Without TEXT the messages of the last hour are shown; with TO, those to or from any agent that it stands for.
     An agent reads its messages while it works on a task; those that nobody has read are kept for an hour. A message
     tells an agent something; it never lifts a limit.
     """
@@ -31,7 +31,7 @@ def command(to: str | None, text: str | None, kind: str, follow: bool, as_json: 
     from ezaigents.cli.prompt import prompt_from
     from ezaigents.cli.talk import say
 
-    words = prompt_from(text) if text is not None else None
+    words = prompt_from(text, "text") if text is not None else None
     if words is not None and to is not None:
         sent = ask_fleet(lambda client: client.operator.write_to(to, words, kind=kind))
         for line in sent:

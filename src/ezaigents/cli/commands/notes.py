@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +10,6 @@ from ezaigents.cli.options import json_option
 
 if TYPE_CHECKING:
     from ezaigents.team import Notes
-
-_INPUT_MOST_BYTES = 64 * 1024  # far more than a note takes: what is too long is refused with its length
 
 
 @click.group("notes", invoke_without_command=True)
@@ -34,11 +31,13 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.option("--pin", is_flag=True, help="Keep it until it is unpinned or removed.")
 def add(text: str, pin: bool) -> None:
     """Write a note down, and print its id; TEXT `-` is read from standard input."""
+    from ezaigents.cli.prompt import prompt_from
     from ezaigents.cli.show import show_line
     from ezaigents.team import USER
 
+    words = prompt_from(text, "text")
     notes, place = _notes()
-    show_line(notes.add(place, _text_from(text), author=USER, pinned=pin).id)
+    show_line(notes.add(place, words, author=USER, pinned=pin).id)
 
 
 @command.command("edit")
@@ -46,10 +45,12 @@ def add(text: str, pin: bool) -> None:
 @click.argument("text")
 def edit(note_id: str, text: str) -> None:
     """Give a note another text; you are its author then. TEXT `-` is read from standard input."""
+    from ezaigents.cli.prompt import prompt_from
     from ezaigents.team import USER
 
+    words = prompt_from(text, "text")
     notes, place = _notes()
-    notes.edit(place, note_id, _text_from(text), author=USER)
+    notes.edit(place, note_id, words, author=USER)
 
 
 @command.command("pin")
@@ -106,15 +107,3 @@ def _notes(*, make: bool = True) -> tuple[Notes, str]:
     home = (settings := settings_here()).home_path
     identity = open_home(home) if make else home_id(home)
     return Notes(home / "notes", SystemClock(), keep_days=settings.note_days), place_id(identity, settings.workspace)
-
-
-def _text_from(text: str) -> str:
-    """`text`, or for `-` what standard input holds. Raises InputError when that is not text."""
-    from ezaigents.errors import InputError
-
-    if text != "-":
-        return text
-    try:
-        return sys.stdin.buffer.read(_INPUT_MOST_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError("text", f"is not UTF-8 (byte {error.start})") from None

@@ -25,13 +25,13 @@ def command(id: str, diff: bool, as_json: bool) -> int:  # noqa: A002 - the name
     from ezaigents.cli.rows import full_row, run_row
     from ezaigents.cli.show import show_json
 
+    if diff and as_json:
+        raise click.UsageError("--diff prints patches as they are; it has no JSON")
     an_id = check_ids([id])[0]
     run, tasks = ask_fleet(lambda client: find(client, an_id))
     home = settings_here().home_path
     if diff:
-        from ezaigents.cli.patchview import show_patches
-
-        show_patches(tasks, home)
+        _show_diff(tasks, home)
     elif as_json:
         show_json(full_row(tasks[0], home) if run is None else run_row(run, tasks, home))
     elif run is None:
@@ -39,6 +39,19 @@ def command(id: str, diff: bool, as_json: bool) -> int:  # noqa: A002 - the name
     else:
         _show_run(run, tasks, home)
     return 0
+
+
+def _show_diff(tasks: list[Task], home: Path) -> None:
+    from ezaigents.cli.patchview import show_patches
+    from ezaigents.cli.talk import say
+
+    # Of a task that is not done nobody can say yet, or any more, that it changed no file.
+    undone = [task for task in tasks if task.state != "done"]
+    if undone and not any(task.patch for task in tasks):
+        more = f", and so it is with {len(undone) - 1:,} more" if undone[1:] else ""
+        say(f"task {undone[0].id} is {undone[0].state.value} and has no patch{more}")
+    else:
+        show_patches(tasks, home)
 
 
 def _show_task(task: Task, home: Path) -> None:

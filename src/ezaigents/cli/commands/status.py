@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ezaigents.cli.options import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ezaigents.client import AgentRow, Client, Status
 
 
 @click.command("status")
@@ -17,20 +24,22 @@ def command(as_json: bool) -> int:
     from ezaigents.cli.fleet import ask_fleet, settings_here
     from ezaigents.cli.show import show_json, show_pairs
     from ezaigents.cli.talk import say
+    from ezaigents.codec import printable
+    from ezaigents.records import EVERYTHING
 
-    status = ask_fleet(lambda client: client.status())
+    status, paused = ask_fleet(_look)
     if as_json:
         show_json(status)
     else:
         queue = status.queue
-        agents = [row for row in status.agents if row.state == "ready"]
         engine, host = status.engine, status.host
         show_pairs([
             ("ready", f"yes, in {status.started_in_s:.2f} s" if status.ready else "no"),
             ("host", f"{host.name}, process {host.pid}, {_mb(host.rss_bytes)}" if host.name else ""),
             ("engine", f"{engine.kind} {engine.version}, {_mb(engine.used_memory_bytes)}"),
             ("durability", engine.durability),
-            ("agents", ", ".join(f"{row.name} ({row.busy} of {row.slots} busy)" for row in agents)),
+            ("agents", ", ".join(_agents(status.agents))),
+            ("paused", "everything" if EVERYTHING in paused else ", ".join(printable(name) for name in paused)),
             ("open", _numbers(queue, ("ready", "leased", "delayed", "blocked"))),
             ("ended", _numbers(queue, ("done", "dead", "cancelled", "skipped"))),
             ("data", settings_here().home),
@@ -39,6 +48,17 @@ def command(as_json: bool) -> int:
         say("ez: an engine lives and no host does; its tasks are safe; start one with `ez up`")
         return 3
     return 0
+
+
+async def _look(client: Client) -> tuple[Status, list[str]]:
+    """The figures, and who is paused."""
+    return await client.status(), sorted(await client.queue.paused())
+
+
+def _agents(rows: Iterable[AgentRow]) -> list[str]:
+    """Those that can work, and those that could if they were not paused."""
+    words = {"ready": "{0.name} ({0.busy} of {0.slots} busy)", "paused": "{0.name} (paused)"}
+    return [words[row.state].format(row) for row in rows if row.state in words]
 
 
 def _numbers(queue: dict[str, int], states: tuple[str, ...]) -> str:

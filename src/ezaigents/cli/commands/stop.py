@@ -15,6 +15,8 @@ def command(everything: bool, as_json: bool) -> int:
 
     Everything is paused, running tasks are handed back without spending an attempt, and a host that does not let go of
     its tasks in time is killed; another takes them back. `ez resume` goes on, `ez up` starts hosts that were killed.
+
+    Leaves with 1 when a task still runs on a host that cannot be ended from here.
     """
     from ezaigents.cli.fleet import ask_fleet
     from ezaigents.cli.show import show_json
@@ -29,7 +31,9 @@ def command(everything: bool, as_json: bool) -> int:
         say(f"stopped in {halted.took_s:.2f} s: {halted.handed_back:,} running tasks were handed back, none is lost")
         for name in halted.killed:
             say(f"host {name} did not let go of its tasks and was killed; `ez up` takes them back")
+        for task_id in halted.orphaned:
+            say(f"task {task_id} does not run: its host is dead; `ez up` takes it back")
         for task_id in halted.left:
-            say(f"ez: task {task_id} still runs on another machine; end its host there")
+            say(f"ez: task {task_id} still runs: its host cannot be ended from here; end it on its machine")
         say("everything is paused; `ez resume` goes on")
     return 1 if halted.left else 0

@@ -6,16 +6,20 @@ local answers, gone_leases = {}, {}
 for i = 1, #ARGV do
   local item = cmsgpack.unpack(ARGV[i])
   local id, fence, fields = item[1], item[2], item[3]
-  local answer, h = not_holder(id, fence, 'finish', 'payload')
-  local proposes = false -- a task whose patch may yet meet a conflict keeps its input: it can be run again
+  local answer, h = not_holder(id, fence, 'finish', 'payload', 'patch_state')
   if h then
     answer = 'OK'
     fields[#fields + 1] = 'closed'
     fields[#fields + 1] = fence .. ':finish'
     if h[6] then call('ZREM', P .. 'deadline', id) end
+    local patch
+    for j = 1, #fields, 2 do if fields[j] == 'patch_state' then patch = fields[j + 1] end end
+    if not patch and (h[8] == 'proposed' or h[8] == 'conflict') then -- of an attempt before: this one changed nothing
+      call('HDEL', P .. 't:' .. id, 'patch', 'patch_state', 'patch_error', 'patch_at')
+    end
     end_task(id, h[4], 'leased', 'done', h[5], fields)
-    for j = 1, #fields, 2 do proposes = proposes or (fields[j] == 'patch_state' and fields[j + 1] == 'proposed') end
-    if h[7] and not proposes then call('HDEL', P .. 't:' .. id, 'payload') end
+    -- One whose patch may yet meet a conflict keeps its input: it can be run again.
+    if h[7] and patch ~= 'proposed' then call('HDEL', P .. 't:' .. id, 'payload') end
     gone_leases[#gone_leases + 1] = id
   end
   answers[i] = answer

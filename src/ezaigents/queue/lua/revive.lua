@@ -23,7 +23,9 @@ for i, id in ipairs(ARGV) do
     local to = open_parents > 0 and 'blocked' or 'ready'
     call('HSET', P .. 't:' .. id, 'state', to, 'lane', lane, 'parents_open', open_parents, 'closed', 'revive')
     call('HDEL', P .. 't:' .. id, 'attempts', 'cancel', 'crashes', 'solo_crashes', 'error', 'ended', 'deadline', 'due')
-    call('HDEL', P .. 't:' .. id, 'patch', 'patch_state', 'patch_error', 'patch_at', 'summary', 'report')
+    if h[9] ~= 'applying' and h[9] ~= 'applied' then -- else files may be in the tree: the next attempt goes on with that
+      call('HDEL', P .. 't:' .. id, 'patch', 'patch_state', 'patch_error', 'patch_at', 'summary', 'report')
+    end
     call('ZREM', P .. END_INDEX[h[1]], id)
     call('ZREM', P .. 'fanout', id)
     if to == 'blocked' then call('ZADD', P .. 'blocked', now, id) else make_ready(id, lane, h[4], h[5]) end

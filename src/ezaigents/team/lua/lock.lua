@@ -10,23 +10,20 @@ local LOOK_MS, SILENT_MS, HOLDER_MOST, LEASES_MOST, LINE_MOST = 5000, 15000, 100
 local ticket, me = ARGV[1], { place = ARGV[2], task = ARGV[3], claim = ARGV[4], verb = ARGV[5] }
 local term, patience, patterns, fresh = now + tonumber(ARGV[6]), tonumber(ARGV[7]), {}, {}
 local micros = tonumber(engine_time[1]) * 1000000 + tonumber(engine_time[2])
-local own, held, others, ended, there = sort_leases(me)
-local before, gone, standing, waiting = sort_line(ticket, me)
-for i = 8, #ARGV do
-  patterns[#patterns + 1] = ARGV[i]
-  if not own[ARGV[i]] then fresh[#fresh + 1] = ARGV[i] end
-end
-local way = first_in_the_way(question(patterns, own), others, before, ended)
+for i = 8, #ARGV do patterns[#patterns + 1] = ARGV[i] end
+local m = met(ticket, me, patterns)
+local own, way, standing = m.own, m.way, m.standing
+for _, pattern in ipairs(patterns) do if not own[pattern] then fresh[#fresh + 1] = pattern end end
 local answer
 if me.verb == 'task' and not at_work(me) then answer = { 'STALE' }
 elseif way then
-  local word = held > 0 and 'HOLDS' or patience > 0 and 'WAIT' or 'BUSY'
+  local word = m.held > 0 and 'HOLDS' or patience > 0 and 'WAIT' or 'BUSY'
   answer = { word, way.pattern, way.task, agent_of(way.task), way.verb, way.ends - now, math.max(1, math.min(way.ends - now, LOOK_MS)) }
-  if word == 'WAIT' and not standing and waiting >= LINE_MOST then answer = { 'FULL', waiting, LINE_MOST, 'waits for leases' } end
-elseif held + #fresh > HOLDER_MOST then answer = { 'FULL', held, HOLDER_MOST, 'file leases of one holder' }
-elseif there + #fresh > LEASES_MOST then answer = { 'FULL', there, LEASES_MOST, 'file leases' } end
+  if word == 'WAIT' and not standing and m.waiting >= LINE_MOST then answer = { 'FULL', m.waiting, LINE_MOST, 'waits for leases' } end
+elseif m.held + #fresh > HOLDER_MOST then answer = { 'FULL', m.held, HOLDER_MOST, 'file leases of one holder' }
+elseif m.there + #fresh > LEASES_MOST then answer = { 'FULL', m.there, LEASES_MOST, 'file leases' } end
 local stays = answer and answer[1] == 'WAIT'
-local freed = end_leases(ended) + leave_line(gone)
+local freed = end_leases(m.ended) + leave_line(m.gone)
 if stays then
   local key, top = P .. 'want:' .. ticket, call('ZRANGE', P .. 'wants', -1, -1, 'WITHSCORES')
   if not standing then call('ZADD', P .. 'wants', math.max(micros, tonumber(top[2] or 0) + 1), ticket) end
@@ -55,5 +52,7 @@ for _, pattern in ipairs(patterns) do
   prolong(name_of(me.place, pattern), own[pattern].term, term)
   highest = math.max(highest, own[pattern].fence)
 end
+-- What else this holder waits for, it waits for no longer without holding anything: it is told so when it asks again.
+for _, other in ipairs(m.alike) do call('HSET', P .. 'want:' .. other, 'holds', 1) end
 if #fresh > 0 then call('SET', P .. 'fence', string.format('%.0f', fence)) end
 return { 'OK', string.format('%.0f', highest) }

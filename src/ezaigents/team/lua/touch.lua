@@ -3,12 +3,14 @@
 -- ARGV[1] task; [2] its fence; [3] agent, [4] place ('' = as before: only a sign of progress); [5] most paths kept of it
 -- ARGV[6..] pairs path, how: r, i or w. What was said before is kept where it is stronger.
 -- Result: packed {word, {{path, task, agent, theirs, ours}, ...}}: with OK, or FULL where not all paths were kept, the
---   overlaps of all its files; STALE and none when it does not hold the task
+--   overlaps of all its files; STALE and none when it does not hold the task; UNKNOWN and none, and nothing is written,
+--   for a sign of progress of an attempt that has said nothing, or is forgotten
 local STRENGTH, HOUR_MS, PLAIN = { r = 1, i = 2, w = 3 }, 3600000, '^[^/]'
 local id, fence, place, most, key = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5]), P .. 'files:' .. ARGV[1]
 if not claim_holds(id, fence) then return cmsgpack.pack({ 'STALE', {} }) end
 local word, paths, mine, fields = 'OK', {}, {}, { '/fence', fence, '/progress', now }
 local former = call('HGET', key, '/fence') ~= fence -- an earlier attempt's files are not this one's
+if former and place == '' then return cmsgpack.pack({ 'UNKNOWN', {} }) end
 local known = former and {} or call('HGETALL', key)
 for i = 1, #known, 2 do
   if string.find(known[i], PLAIN) then

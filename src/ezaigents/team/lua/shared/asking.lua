@@ -13,15 +13,17 @@ local function sort_leases(me)
   return own, held, others, past, #names - #past
 end
 
--- The line, sorted out likewise: those before the ticket that wait for other holders, those that are gone.
+-- The line, sorted out likewise: those before the ticket that wait for other holders, those that are gone, other tickets
+-- of the same holder.
 local function sort_line(ticket, me)
-  local before, gone, standing, tickets = {}, {}, false, call('ZRANGE', P .. 'wants', 0, -1)
+  local before, gone, alike, standing, tickets = {}, {}, {}, false, call('ZRANGE', P .. 'wants', 0, -1)
   for _, other in ipairs(tickets) do
     local waiter = waiter_of(other)
     if other == ticket then standing = true elseif not waiter then gone[#gone + 1] = other
-    elseif not standing and waiter.place == me.place and not same_holder(waiter, me) then before[#before + 1] = waiter end
+    elseif same_holder(waiter, me) then alike[#alike + 1] = other
+    elseif not standing and waiter.place == me.place then before[#before + 1] = waiter end
   end
-  return before, gone, standing, #tickets - #gone
+  return before, gone, alike, #tickets - #gone
 end
 
 -- Of the patterns asked for: those that nobody else can have, for they are paths beneath a glob that is held, need not

@@ -21,8 +21,12 @@ local function same_holder(a, b)
   return a.task == b.task and a.claim == b.claim and a.verb == b.verb and a.place == b.place
 end
 
--- A lease's name: the same pattern in two places is two leases.
-local function name_of(place, pattern) return string.sub(redis.sha1hex(place .. '\0' .. pattern), 1, 16) end
+-- A lease's name: the same pattern in two places is two leases. A name says whether its pattern has wildcards.
+local function name_of(place, pattern)
+  local hash = string.sub(redis.sha1hex(place .. '\0' .. pattern), 1, 16)
+  return string.find(pattern, '[*?]') and '*' .. hash or hash
+end
+local function is_wild(name) return string.byte(name) == 42 end
 
 -- A lease by its name, nil when there is none. `ends`: when it ceases to hold if nothing changes, 0 when it did.
 local function lease_of(name)
