@@ -8,28 +8,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ezaigents.lazy import loader
+
 if TYPE_CHECKING:
-    from ezaigents.agents import Agent, Context, Declared, TaskFailed
-    from ezaigents.client import Client, Handed, Progress, Status, Wish
+    from ezaigents.agents import Agent, Context, Declared, HandBack, TaskFailed
+    from ezaigents.client import Client, Handed, Operator, Problem, Progress, Status, Wish
     from ezaigents.errors import EzError
-    from ezaigents.records import AgentCard, Claim, Result, Run, Task, TaskKind, TaskState
+    from ezaigents.patches import ApplyOutcome
+    from ezaigents.records import AgentCard, Claim, PatchState, Result, Run, Task, TaskKind, TaskState
     from ezaigents.settings import Settings, load_settings
+    from ezaigents.team import Message, Note, Overlap
     from ezaigents.wiring import Fleet
+    from ezaigents.workspace import Overlay, StaleWrite
 
 __all__ = [
     "Agent",
     "AgentCard",
+    "ApplyOutcome",
     "Claim",
     "Client",
     "Context",
     "Declared",
     "EzError",
     "Fleet",
+    "HandBack",
     "Handed",
+    "Message",
+    "Note",
+    "Operator",
+    "Overlap",
+    "Overlay",
+    "PatchState",
+    "Problem",
     "Progress",
     "Result",
     "Run",
     "Settings",
+    "StaleWrite",
     "Status",
     "Task",
     "TaskFailed",
@@ -41,26 +56,22 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "agents": ("Agent", "Context", "Declared", "TaskFailed"),
-    "client": ("Client", "Handed", "Progress", "Status", "Wish"),
+    "agents": ("Agent", "Context", "Declared", "HandBack", "TaskFailed"),
+    "client": ("Client", "Handed", "Operator", "Problem", "Progress", "Status", "Wish"),
     "errors": ("EzError",),
-    "records": ("AgentCard", "Claim", "Result", "Run", "Task", "TaskKind", "TaskState"),
+    "patches": ("ApplyOutcome",),
+    "records": ("AgentCard", "Claim", "PatchState", "Result", "Run", "Task", "TaskKind", "TaskState"),
     "settings": ("Settings", "load_settings"),
+    "team": ("Message", "Note", "Overlap"),
     "wiring": ("Fleet",),
+    "workspace": ("Overlay", "StaleWrite"),
 }
 
 __version__ = "0.1.0"
 
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type check
-
-    def __getattr__(name: str) -> object:
-        from importlib import import_module
-
-        for room, names in _ROOMS.items():
-            if name in names:
-                return getattr(import_module(f"ezaigents.{room}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = loader(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

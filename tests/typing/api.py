@@ -13,17 +13,27 @@ import ezaigents
 from ezaigents import (
     Agent,
     AgentCard,
+    ApplyOutcome,
     Claim,
     Client,
     Context,
     Declared,
     EzError,
     Fleet,
+    HandBack,
     Handed,
+    Message,
+    Note,
+    Operator,
+    Overlap,
+    Overlay,
+    PatchState,
+    Problem,
     Progress,
     Result,
     Run,
     Settings,
+    StaleWrite,
     Status,
     Task,
     TaskFailed,
@@ -130,6 +140,36 @@ async def client(given: Settings) -> None:
         assert_type(await connected.run("id"), Run | None)
         assert_type(await connected.tasks_of("id"), list[Task])
         assert_type(await connected.cancel(["id"]), list[str])
+
+
+async def operator(connected: Client) -> None:
+    assert_type(connected.operator, Operator)
+    assert_type(await connected.operator.pause(["local"]), list[str])
+    outcome = await connected.operator.apply("id", merge=True)
+    assert_type(outcome, ApplyOutcome)
+    assert_type(outcome.state, PatchState)
+    assert_type(outcome.conflicts, tuple[tuple[str, str], ...])
+    assert_type(await connected.operator.problems(), list[Problem])
+    assert_type(await connected.operator.write_to("all", "hello"), list[str])
+    async for message in connected.operator.conversation(follow=True):
+        assert_type(message, Message)
+    await connected.operator.pause("local", "now")  # type: ignore[call-arg]  # agents come in one list
+
+
+async def editing(context: Context) -> Result:
+    assert_type(context.files, Overlay)
+    read = context.files.read("a.py")
+    assert_type(read.data, bytes)
+    try:
+        assert_type(context.files.write(read.path, b"", expected=read.sha256), str)
+    except StaleWrite as stale:
+        assert_type(stale.difference, str)
+        raise HandBack(stale.reason, delay_s=1) from stale
+    context.files.write(read.path, b"")  # type: ignore[call-arg]  # what was read must be said
+    assert_type(await context.means_to_change("a.py"), list[Overlap])
+    assert_type(await context.messages(), list[Message])
+    assert_type(await context.notes(), list[Note])
+    return context.propose("done")
 
 
 def errors(error: EzError) -> None:
