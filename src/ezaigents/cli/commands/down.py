@@ -79,5 +79,6 @@ def _wait(settings: Settings, hosts: dict[str, int]) -> dict[str, int]:
     while left and time.monotonic() < until:
         left = wait_for_ends(left, min(_SAY_EVERY_S, max(0.0, until - time.monotonic())))
         if left:
-            say(f"waiting for running tasks to end ({until - time.monotonic():.0f} s at most) ...")
+            rest = max(0.0, until - time.monotonic())
+            say(f"waiting for running tasks to end ({rest:.0f} s at most) ...")
     return {name: pid for name, pid in hosts.items() if pid in left}
