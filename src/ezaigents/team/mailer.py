@@ -76,7 +76,7 @@ class Mailer:
 def expand(to: str, cards: Sequence[AgentCard]) -> tuple[str, ...]:
     """The recipients of an address: an agent, `+capability` (all that have it), `all` (every one declared), `user`.
 
-    Raises InputError with the nearest known one when it has none.
+    Raises InputError with the nearest known one, or where all are listed, when it has none.
     """
     if to == USER:
         return (to,)
@@ -90,4 +90,5 @@ def expand(to: str, cards: Sequence[AgentCard]) -> tuple[str, ...]:
         return able
     known = [*names, USER, ALL, *(f"+{one}" for card in cards for one in card.capabilities)]
     hint = nearest_name(to, known)
-    raise InputError("to", f"nobody is called {to[:80]!r}" + (f"; did you mean {hint!r}?" if hint else ""))
+    way_out = f"did you mean {hint!r}?" if hint else "`ez agents` lists everybody"
+    raise InputError("to", f"nobody is called {to[:80]!r}; {way_out}")

@@ -112,10 +112,12 @@ def test_an_unknown_address_is_told_the_nearest(to: str, nearest: str) -> None:
 
 @pytest.mark.parametrize("to", ["", "+", "++edit", "zzz", "x" * 10_000])
 def test_an_address_that_is_like_none_gets_no_hint(to: str) -> None:
-    """The refusal stays short, and proposes nothing."""
+    """The refusal stays short, proposes nobody, and says where all are listed."""
     with pytest.raises(InputError) as refusal:
         expand(to, _CARDS[:1])
     assert len(str(refusal.value)) < 200
+    assert "did you mean" not in str(refusal.value)
+    assert "`ez agents`" in str(refusal.value)
 
 
 def test_everybody_is_nobody_where_no_agent_is_declared() -> None:
