@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from tests.contract.queue.rig import LONG_MS, Rig
+from pathlib import Path
+
+from tests.contract.queue.rig import LONG_MS, Rig, held
 
 from ezaigents.queue import Held
 from ezaigents.records import Answer, PatchState, Result
+from ezaigents.runtime.sweep import Sweeper
+from ezaigents.settings import Settings
 
 _PROPOSES = Result(summary="s", patch="tasks/x/1/patch.diff")
 _DAY_MS = 86_400_000
@@ -196,3 +200,14 @@ async def test_what_is_put_off_is_kept_whatever_its_age(rig: Rig) -> None:
     await rig.queue.put_off([task_id])
     assert await rig.raw("ZSCORE", rig.keys.ended(), task_id) >= before
     assert await rig.counts() == {"accepted": 1, "done": 1}
+
+
+async def test_a_sweep_that_could_forget_nothing_does_not_spin(rig: Rig, tmp_path: Path) -> None:
+    """More patches wait than ended tasks should be kept: they stay, and are looked at again with the next sweep."""
+    count = 600  # more than one batch, after which a sweep that forgot something goes on at once
+    await rig.submit(count)
+    await rig.queue.finish([(held(claim), _PROPOSES) for claim in await rig.claim(count)])
+    settings = Settings(home=str(tmp_path), ended_keep_count=1, sweep_s=20)
+    sweeper = Sweeper(rig.queue, settings, notice=lambda lane: None, paused=lambda names: None)
+    assert await sweeper.sweep_once() == 20
+    assert await rig.counts() == {"accepted": count, "done": count}
