@@ -120,6 +120,16 @@ async def test_a_waiting_task_dies_at_its_deadline(rig: Rig, state: str) -> None
     assert (await rig.sweep()).lanes == ()
 
 
+async def test_a_task_whose_delay_and_deadline_have_both_passed_leaves_no_lane_behind(rig: Rig) -> None:
+    """One look makes it ready and ends it: its lane is not among those with work, or hosts would ask in vain."""
+    task_id = await rig.one(delay_ms=LONG_MS, deadline_ms=await rig.engine_ms() + LONG_MS)
+    await rig.delay_ends(task_id)
+    await rig.deadline_passes(task_id)
+    await rig.queue.promote(10)
+    assert await rig.state(task_id) == "dead"
+    assert (await rig.sweep()).lanes == ()
+
+
 async def test_a_deadline_comes_by_itself(rig: Rig) -> None:
     """The sweep names a deadline as the next thing due, and promote acts on it when it has come."""
     deadline_ms = await rig.engine_ms() + 60

@@ -20,7 +20,10 @@ for _, id in ipairs(late) do
     call('PUBLISH', P .. 'ctl:' .. h[5], 'deadline ' .. id .. ' ' .. h[6])
   elseif h[1] and not END_INDEX[h[1]] then
     call('ZREM', P .. (h[1] == 'ready' and 'ready:' .. h[3] or h[1]), id)
-    if h[1] == 'ready' and call('EXISTS', P .. 'ready:' .. h[3]) == 0 then call('SREM', P .. 'waiting', h[3]) end
+    if h[1] == 'ready' and call('EXISTS', P .. 'ready:' .. h[3]) == 0 then
+      call('SREM', P .. 'waiting', h[3])
+      woken[h[3]] = nil -- its delay may have ended in this very call
+    end
     end_task(id, h[2], h[1], 'dead', h[4], { 'error', 'deadline' })
   end
 end
