@@ -25,7 +25,7 @@ from ezaigents.client.submit import CHANGING_KINDS, FilesTaken, Handed, Wish, bu
 from ezaigents.client.watch import Event, Progress, events, watch_run
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
-from ezaigents.errors import AgentUnavailable, InputError, NotRunning, TaskGone
+from ezaigents.errors import AgentUnavailable, EngineDown, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
 from ezaigents.policy import nearest_name
@@ -68,20 +68,27 @@ class Client:
             raise NotRunning(await asyncio.to_thread(_words_without_engine, settings))
         keys = Keys(settings.namespace or identity)
         heard: list[Client] = []
-        async with Connection(
+        connection = Connection(
             engine.address,
             on_heard=lambda channel, text: heard[0].team.on_unlocked(),  # the one channel it listens to
             client_name="ez-client",
-        ) as connection:
-            client = cls(settings, engine, connection, keys)
-            heard.append(client)
+        )
+        try:
+            await connection.open()
+        except EngineDown:
+            if await asyncio.to_thread(find_living, settings) is not None:
+                raise
+            raise NotRunning(await asyncio.to_thread(_words_without_engine, settings)) from None  # it has just ended
+        client = cls(settings, engine, connection, keys)
+        heard.append(client)
+        try:
             if need_host and not await client.hosts():
                 raise NotRunning(_no_host(settings))
-            try:
-                yield client
-            finally:
-                await client.team.close()
-                await client.queue.close()
+            yield client
+        finally:
+            await client.team.close()
+            await client.queue.close()
+            await connection.close()
 
     # -- who is there --------------------------------------------------------------------------------------------
 

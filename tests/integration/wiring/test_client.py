@@ -16,7 +16,9 @@ from tests.leaks import run, until
 from ezaigents import Client, Progress, Wish
 from ezaigents.agents import Context, Declared, TaskFailed
 from ezaigents.agents.local.payload import Role, decode_payload
+from ezaigents.engine import EngineHandle, begin, find_living
 from ezaigents.errors import AgentUnavailable, InputError, KeyConflict, NotRunning, QueueFull, TaskGone
+from ezaigents.home import open_home
 from ezaigents.records import AgentCard, AgentState, Answer, Claim, Result, TaskKind, TaskState
 from ezaigents.settings import Settings
 
@@ -142,6 +144,29 @@ def test_a_workspace_nobody_serves_is_refused(settings: Settings, tmp_path: Path
                 await client.submit(WISH)
 
     run(story())
+
+
+def test_a_fleet_that_ends_while_it_is_connected_to_is_not_running(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was found, and is gone when it is connected to: the caller may start one, as if none had been found."""
+    open_home(settings.home_path)
+    engine = begin(settings).ready()
+    found: list[EngineHandle | None] = []
+
+    def find(of: Settings) -> EngineHandle | None:
+        found.append(find_living(of))
+        engine.leave()
+        return found[-1]
+
+    async def story() -> None:
+        async with Client.connect(settings):
+            pass
+
+    monkeypatch.setattr("ezaigents.client.client.find_living", find)
+    with pytest.raises(NotRunning, match="no fleet runs"):
+        run(story())
+    assert [handle is None for handle in found] == [False, True]
 
 
 def test_a_full_queue_refuses(settings: Settings) -> None:
