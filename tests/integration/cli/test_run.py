@@ -75,7 +75,7 @@ def test_without_a_fleet_one_is_started_and_stopped(place: Place) -> None:
 
 
 def test_two_jobs_at_once_share_the_fleet_one_of_them_started(place: Place) -> None:
-    """Two jobs that find no fleet at the same moment both succeed."""
+    """One job starts the fleet; the other shares it, or is told that it has ended meanwhile and what to do."""
     jobs = [place.begin("run", "--json", "x", name) for name in ("knots.py", "pkg")]
     for job in jobs:
         out, err = job.communicate(timeout=60)
