@@ -71,3 +71,8 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
     )
+
+
+def counted(number: int, word: str) -> str:
+    """Say a count: `1 file`, `1,204 files`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 SUMMARY_MAX_BYTES = 512
+ASKS_MAX_BYTES = 400
+"""What a task asks a person fits into a few lines of a terminal, and is shown whole."""
 PAYLOAD_MAX_BYTES = 1024
 PROMPT_INLINE_MAX_BYTES = 1024
 SUBMIT_BATCH = 100

@@ -55,6 +55,14 @@ class PatchState(StrEnum):
     CONFLICT = "conflict"
 
 
+class Approval(StrEnum):
+    """How a question of a task was answered. `expired`: nobody did in time, which counts as denied."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    EXPIRED = "expired"
+
+
 class OnParentFailure(StrEnum):
     """What becomes of a child when a parent ends dead, cancelled or skipped.
 
@@ -113,7 +121,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     host deaths under this task, and those while it ran alone. `closed`: `fence:verb` of the last transition a
     holder made, or `revive`. `open_parents`: parents not yet done. `report`, `patch`: file names beneath the data
     folder. `patch_fence`: number of the newest apply; `patch_error`: why it met a conflict; `patch_at_ms`: when the
-    patch last moved.
+    patch last moved. `partial`: a limit stopped it before it was finished. `calls`, `tokens`: model calls, and what
+    they took in and put out. `asks`, `asks_id`: what a person is to decide, and its id; see `waits_for_answer`.
+    `answers`: the verdict by question; `answer_by`, `answer_why`: who gave the newest one, and the words with it.
     """
 
     id: str
@@ -150,10 +160,23 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     patch_at_ms: int = 0
     cost_microusd: int = 0
     simulated: bool = False
+    partial: bool = False
+    calls: int = 0
+    tokens: int = 0
+    asks: str = ""
+    asks_id: str = ""
+    answers: dict[str, Approval] = {}
+    answer_by: str = ""
+    answer_why: str = ""
     accepted_ms: int = 0
     started_ms: int = 0
     ended_ms: int = 0
     schema: int = 1
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """True while a person is to answer what it `asks`; one that ended meanwhile asks nothing any more."""
+        return self.state is TaskState.DELAYED and self.asks_id != ""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +184,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempt` counts from 1. `lease_until_ms` is the engine's time; the holder computes its own, earlier, end.
     `patch_state`: `applying` or `applied` when an attempt before this one ended in, or after, applying its patch.
+    `answers`: what people said to this task's questions, by the question's id; `answer_why`: the words that came with
+    the newest.
     """
 
     id: str
@@ -176,12 +201,17 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     deadline_ms: int
     lease_until_ms: int
     patch_state: PatchState = PatchState.NONE
+    answers: dict[str, Approval] = {}
+    answer_why: str = ""
+    patch_fence: int = 0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an agent hands back. `summary` is cut to 512 bytes on its way to the engine; the rest is in files.
 
     `report`, `patch`: file names beneath the data folder, "" = none. `applied`: the patch is in the workspace already.
+    `partial`: a limit stopped the work before it was finished. `calls`, `tokens`: model calls, and what they took in
+    and put out.
     """
 
     summary: str = ""
@@ -190,6 +220,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     applied: bool = False
     cost_microusd: int = 0
     simulated: bool = False
+    partial: bool = False
+    calls: int = 0
+    tokens: int = 0
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one model call used, in tokens. The three kinds of input are apart: their sum is the whole input.
+
+    `output`: thinking included. `reasoning`: the part of it that was thinking, where that is said.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    @property
+    def input_total(self) -> int:
+        """All input tokens, cached or not."""
+        return self.input + self.cache_read + self.cache_write
 
 
 class RunCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,9 +261,10 @@ class RunCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The tasks of one `ez run`. `prompt` is stored once here; one over 1,024 bytes is in `prompt_file` instead.
 
-    `prompt_file`: a file name beneath the data folder, "" = the prompt is here.
-    `summary_task`: id of the task whose parents are all the others, "" = none. `apply`: patches are applied as soon
-    as they are made.
+    `prompt_file`: a file name beneath the data folder, "" = the prompt is here. `summary_task`: id of the task whose
+    parents are all the others, the only one where there is one; "" = none. `apply`: patches are applied as soon as they
+    are made. `budget_microusd`: what its model calls may cost together, 0 = no limit of its own. `record`: the replies
+    of models are kept, for a replay.
     """
 
     id: str
@@ -224,6 +276,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt_file: str = ""
     summary_task: str = ""
     apply: bool = False
+    budget_microusd: int = 0
+    record: bool = False
     accepted_ms: int = 0
     counts: RunCounts = RunCounts()
 
@@ -238,13 +292,17 @@ class AgentState(StrEnum):
 
 EVERYTHING = "*"
 """Stands for every agent where agents are paused."""
+PROVIDER = "provider:"
+"""With this before it, a name among the paused is that of a provider of models."""
 
 
 class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A declared agent, as every host shows it. `slots`: tasks it may run at once (>= 1).
 
     `task_bytes`: memory set aside for each running task by admission. `reason`: why it is not ready. `reads`: it takes
-    the messages that are written to it.
+    the messages that are written to it. `whole`: it takes a job as one task, not as one for each portion of its files.
+    `models`: the routes (`provider:model`) that may answer for it, the first one first; () = it asks no model.
+    `kinds`: what it can be asked for, () = everything. `simulated`: no model answers for it but a simulator.
     """
 
     name: str
@@ -254,6 +312,10 @@ class AgentCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     capabilities: tuple[str, ...] = ()
     task_bytes: int = 256 * 1024
     reads: bool = True
+    whole: bool = False
+    models: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

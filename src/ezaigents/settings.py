@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +19,13 @@ import msgspec
 
 from ezaigents.errors import ConfigError
 from ezaigents.policy import nearest_name
+from ezaigents.trust import Trust
 
 CONFIG_FILE = "ezaigents.toml"
+DEFAULT_PORT = 3000
+_FILE_MOST_BYTES = 1024 * 1024
+Table = dict[str, dict[str, Any]]
+"""A table of tables of the file, checked by the room that it is for."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +66,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     merge: str = "never"
     note_days: int = 30
     stuck_s: float = 600.0
+    models: str = "real"
+    sim_url: str = ""
+    config_home: str = ""
+    model_connect_s: float = 10.0
+    model_first_byte_s: float = 120.0
+    model_between_bytes_s: float = 60.0
+    model_call_s: float = 900.0
+    task_steps: int = 60
+    task_tokens: int = 3_000_000
+    task_time_s: float = 3600.0
+    budget_task_usd: float = 2.0
+    budget_agent_usd: float = 20.0
+    budget_day_usd: float = 50.0
+    budget_total_usd: float = 500.0
+    ask_above_usd: float = 1.0
+    commands: str = "sandboxed"
+    commands_allow: str = ""
+    command_s: float = 300.0
+    command_memory_bytes: int = 2 * 1024 * 1024 * 1024
+    worktrees_most: int = 8
+    worktree_max_bytes: int = 2 * 1024 * 1024 * 1024
+    dashboard: str = "on"
+    bind: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: str = ""
     log_level: str = "info"
+    providers: Table = {}
+    prices: Table = {}
 
     @property
     def home_path(self) -> Path:
@@ -71,6 +106,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def applies_path(self) -> Path:
         """Where the intents of applies lie that have not come to their end."""
         return self.home_path / "applies"
+
+    @property
+    def config_path(self) -> Path:
+        """The user's own folder, for all workspaces: keys, prices, what is trusted. Absolute."""
+        return Path(self.config_home)
 
     @property
     def workspace_path(self) -> Path:
@@ -100,6 +140,23 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lock_wait_s": (0, 3600),
     "note_days": (1, 36_500),
     "stuck_s": (1, 10 * 86_400),
+    "model_connect_s": (0.01, 600),
+    "model_first_byte_s": (0.01, 3600),
+    "model_between_bytes_s": (0.01, 3600),
+    "model_call_s": (0.01, 86_400),
+    "task_steps": (1, 100_000),
+    "task_tokens": (1, 2**40),
+    "task_time_s": (0.1, 7 * 86_400),
+    "budget_task_usd": (0, 1_000_000),
+    "budget_agent_usd": (0, 1_000_000),
+    "budget_day_usd": (0, 1_000_000),
+    "budget_total_usd": (0, 1_000_000),
+    "ask_above_usd": (0, 1_000_000),
+    "command_s": (0.1, 86_400),
+    "command_memory_bytes": (16 * 1024 * 1024, 2**50),
+    "worktrees_most": (1, 1000),
+    "worktree_max_bytes": (1024, 2**50),
+    "port": (0, 65535),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "delivery": ("push", "poll"),
@@ -109,9 +166,28 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "storage": ("compact", "plain"),
     "overlap": ("warn", "serialise", "block"),
     "merge": ("never", "clean"),
+    "models": ("real", "simulated"),
+    "commands": ("sandboxed", "off"),
+    "dashboard": ("on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
 }
 _TYPES = get_type_hints(Settings)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
+_NEVER_IN_A_WORKSPACE = frozenset({"config_home", "sim_url"})
+_HARMLESS = frozenset({
+    "lease_s", "renew_s", "sweep_s", "grace_s", "delivery", "poll_s", "cache", "cache_entries", "cache_ttl_s",
+    "ended_keep_s", "ended_keep_count", "history_days", "heartbeat", "storage", "message_ttl_s", "mailbox_most",
+    "lock_wait_s", "overlap", "note_days", "stuck_s", "log_level", "name", "models", "port",
+    "providers",  # the providers' room asks for trust itself, table by table
+})  # fmt: skip
+"""What any workspace's file may say: none of it leads elsewhere, costs money, or weakens what protects the user."""
+_LOWERED = frozenset({
+    "budget_task_usd", "budget_agent_usd", "budget_day_usd", "budget_total_usd", "ask_above_usd", "task_steps",
+    "task_tokens", "task_time_s", "command_s", "command_memory_bytes", "worktrees_most", "worktree_max_bytes",
+    "file_limit_bytes", "memory_limit_bytes", "queue_max_open", "cache_bytes",
+})  # fmt: skip
+"""Limits that any workspace's file may set below their defaults; above them it has to be trusted."""
+_HARMLESS_VALUES = {"dashboard": "off", "commands": "off", "merge": "never", "engine_fsync": "always", "models": "real"}
 
 
 def load_settings(
@@ -130,13 +206,15 @@ def load_settings(
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     workspace = Path(given.get("workspace") or env.get("EZ_WORKSPACE") or find_workspace(here)).resolve()
     values: dict[str, Any] = {}
-    values.update(_from_file(_config_path(env, workspace)))
+    trust = None if env.get("EZ_CONFIG") else Trust(config_home(env, given))
+    values.update(_from_file(_config_path(env, workspace), trust))
     values.update(_from_environment(env))
     values.update({key: _checked(key, value, f"option --{key.replace('_', '-')}") for key, value in given.items()})
     values["workspace"] = str(workspace)
     if not values.get("home"):
         values["home"] = str(_default_home(env, workspace))
     values["home"] = str(Path(values["home"]).expanduser().absolute())
+    values["config_home"] = str(config_home(env, given))
     settings = Settings(**values)
     if settings.renew_s * 2 > settings.lease_s:
         raise ConfigError(
@@ -160,6 +238,13 @@ def _default_home(env: Mapping[str, str], workspace: Path) -> Path:
     return Path(state) / "ezaigents" / digest
 
 
+def config_home(env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Path:
+    """The user's own folder, absolute. Only flags and the environment say where: no file of a workspace does."""
+    given = (flags or {}).get("config_home") or env.get("EZ_CONFIG_HOME")
+    usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "~")) / ".config") / "ezaigents"
+    return Path(given or usual).expanduser().absolute()
+
+
 def _config_path(env: Mapping[str, str], workspace: Path) -> Path | None:
     named = env.get("EZ_CONFIG")
     if named:
@@ -170,34 +255,69 @@ def _config_path(env: Mapping[str, str], workspace: Path) -> Path | None:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for key in _TYPES:
-        text = env.get(f"EZ_{key.upper()}")
+    for key, kind in _TYPES.items():
+        text = "" if kind == Table else env.get(f"EZ_{key.upper()}")
         if text:
             values[key] = _checked(key, text, f"environment EZ_{key.upper()}")
     return values
 
 
-def _from_file(path: Path | None) -> dict[str, Any]:
+def _from_file(path: Path | None, trust: Trust | None) -> dict[str, Any]:
+    """What a file says. `trust`: it is a workspace's, and what that may say without being trusted is little."""
     if path is None:
         return {}
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = _read_bounded(path)
+        text = data.decode("utf-8")
         table = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
         end = f"(at line {len(text.splitlines())}, the last)"
         raise ConfigError(f"{path}: is not TOML: {str(error).replace('(at end of document)', end)}") from error
     values: dict[str, Any] = {}
     for key, value in table.items():
         where = f"{path}, line {_line_of(text, key)}, key {key!r}"
+        if key in _NEVER_IN_A_WORKSPACE and trust is not None:
+            raise ConfigError(f"{where}: not from a workspace's file: it says whom you trust; set EZ_{key.upper()}")
         if key not in _TYPES:
             hint = nearest_name(key, _TYPES)
             raise ConfigError(f"{where}: no such setting" + (f"; did you mean {hint!r}?" if hint else ""))
         values[key] = _checked(key, value, where)
+    if trust is not None and (bold := [key for key, value in values.items() if not _is_harmless(key, value)]):
+        _require_trust(trust, path, data, bold)
     return values
+
+
+def _is_harmless(key: str, value: Any) -> bool:
+    """Whether a workspace that comes from anybody may say this."""
+    if key in _LOWERED:
+        return bool(value <= getattr(Settings(), key))
+    return key in _HARMLESS or _HARMLESS_VALUES.get(key) == value
+
+
+def _require_trust(trust: Trust, path: Path, data: bytes, keys: list[str]) -> None:
+    if not trust.is_trusted(path, data):
+        raise ConfigError(
+            f"{path} sets {', '.join(sorted(keys))}, which a workspace's file may do only once you trust it as it is "
+            f"now: look at it, then type `ez agents --trust {path}`; or set them in the environment (EZ_...)"
+        )
+
+
+def _read_bounded(path: Path) -> bytes:
+    """A settings file's bytes. Raises OSError, ConfigError for what is no file or too long for one."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ConfigError(f"{path}: is no regular file")
+        data = file.read(_FILE_MOST_BYTES + 1)
+    if len(data) > _FILE_MOST_BYTES:
+        raise ConfigError(f"{path}: is longer than {_FILE_MOST_BYTES:,} bytes, which no settings are")
+    return data
 
 
 def _line_of(text: str, key: str) -> int:
@@ -212,9 +332,15 @@ def _checked(key: str, value: Any, where: str) -> Any:
     if key not in _TYPES:
         raise ConfigError(f"{where}: no such setting")
     kind = _TYPES[key]
+    if kind == Table:
+        if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+            raise ConfigError(f"{where}: takes tables, such as [{key}.NAME]")
+        return value
     if kind is str:
         if not isinstance(value, str) or "\0" in value:
             raise ConfigError(f"{where}: takes text, not {value!r}")
+        if key == "name" and not _HOST_NAME.match(value):
+            raise ConfigError(f"{where}: takes 1 to 64 letters, digits, '_', '-' and '.', not {value[:80]!r}")
         if key in _CHOICES and value not in _CHOICES[key]:
             raise ConfigError(f"{where}: takes one of {', '.join(_CHOICES[key])}, not {value!r}")
         return value

@@ -34,8 +34,10 @@ def test_nothing_set_is_fine(tmp_path: Path) -> None:
     settings = _load(tmp_path)
     assert settings.workspace_path == tmp_path.resolve()
     assert re.fullmatch(r"/h/\.local/state/ezaigents/[0-9a-f]{12}", settings.home)
+    assert settings.config_home == "/h/.config/ezaigents"
+    assert _load(tmp_path, XDG_CONFIG_HOME="/config").config_home == "/config/ezaigents"
     assert _load(tmp_path, XDG_STATE_HOME="/state").home.startswith("/state/ezaigents/")
-    assert msgspec.structs.replace(settings, home="", workspace="") == Settings()
+    assert msgspec.structs.replace(settings, home="", workspace="", config_home="") == Settings()
 
 
 def test_each_workspace_has_a_data_folder_of_its_own(tmp_path: Path) -> None:
