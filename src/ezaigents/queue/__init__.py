@@ -6,10 +6,12 @@ Source of the design: docs/architecture.md and docs/states.md; the transitions a
 from ezaigents.queue.forgetting import forget
 from ezaigents.queue.history import append_history, drop_old_history, find_in_history, old_folders
 from ezaigents.queue.keys import Keys
+from ezaigents.queue.limits import ANSWER_WITHIN_MS
 from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
 from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts, read_scripts
 
 __all__ = [
+    "ANSWER_WITHIN_MS",
     "Held",
     "Keys",
     "Queue",

@@ -12,7 +12,7 @@ from typing import Any
 from ezaigents.codec import from_plain, to_json, to_pack
 from ezaigents.engine import Arg
 from ezaigents.policy import SUMMARY_MAX_BYTES, clip_bytes
-from ezaigents.records import Claim, PatchState, Result, Run, RunCounts, Task, TaskKind, TaskSpec, lane_of
+from ezaigents.records import Approval, Claim, PatchState, Result, Run, RunCounts, Task, TaskKind, TaskSpec, lane_of
 
 # hash field -> attribute of Task, where the two differ
 _ATTRIBUTE = {
@@ -29,6 +29,7 @@ _ATTRIBUTE = {
     "ended": "ended_ms",
     "patch_at": "patch_at_ms",
 }
+_APPROVALS = {verdict.value: verdict for verdict in Approval}
 _TASK_ATTRIBUTES = frozenset(Task.__struct_fields__)
 
 
@@ -43,8 +44,10 @@ def task_from_hash(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
             values["place"] = place.rstrip("!")
         elif name == "parents":
             values["parents"] = tuple(text.split())
-        elif name in ("cancel", "sim"):
-            values[_ATTRIBUTE[name]] = text == "1"
+        elif name in ("cancel", "sim", "partial"):
+            values[_ATTRIBUTE.get(name, name)] = text == "1"
+        elif name == "answers":
+            values["answers"] = _answers(text)
         elif (attribute := _ATTRIBUTE.get(name, name)) in _TASK_ATTRIBUTES:
             values[attribute] = text
     values["started_ms"] = int(values.get("fence", 0)) // 1000  # a fence is the engine's time of the claim, in us
@@ -100,6 +103,8 @@ def packed_run(run: Run) -> bytes:
         ("prompt_file", run.prompt_file),
         ("summary_task", run.summary_task),
         ("apply", 1 if run.apply else ""),
+        ("budget", str(run.budget_microusd) if run.budget_microusd else ""),
+        ("record", 1 if run.record else ""),
     ):
         if value:
             flat += (name, value)
@@ -111,7 +116,8 @@ def run_from_hash(run_id: str, fields: Mapping[bytes, bytes]) -> Run:
     values: dict[str, Any] = {name.decode(): raw.decode("utf-8", "replace") for name, raw in fields.items()}
     values.setdefault("prompt", "")
     counts = {name: values.pop(name, 0) for name in RunCounts.__struct_fields__}
-    values["apply"] = values.get("apply") == "1"
+    values |= {name: values.get(name) == "1" for name in ("apply", "record")}
+    values["budget_microusd"] = values.pop("budget", 0)
     values |= {"id": run_id, "accepted_ms": values.pop("at", 0), "counts": from_plain(counts, RunCounts)}
     values.pop("purged", None)
     return from_plain(values, Run)
@@ -119,7 +125,23 @@ def run_from_hash(run_id: str, fields: Mapping[bytes, bytes]) -> Run:
 
 def claim_from_row(row: list[Any]) -> Claim:
     """One row of claim.lua's answer, in its order."""
-    task_id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until, patch = row
+    (
+        task_id,
+        fence,
+        run,
+        lane,
+        kind,
+        title,
+        payload,
+        attempt,
+        crashes,
+        deadline,
+        until,
+        patch,
+        answers,
+        why,
+        patch_fence,
+    ) = row
     agent, _, place = lane.partition("@")
     return Claim(
         id=task_id,
@@ -135,12 +157,36 @@ def claim_from_row(row: list[Any]) -> Claim:
         deadline_ms=int(deadline),
         lease_until_ms=int(until),
         patch_state=PatchState(patch),
+        answers=_answers(answers),
+        answer_why=why,
+        patch_fence=int(patch_fence),
     )
 
 
-def error_fields(error: str) -> list[Arg]:
-    """An error as fail.lua and retry.lua take it, cut to the length of a summary."""
-    return ["error", clip_bytes(error, SUMMARY_MAX_BYTES)]
+def _answers(text: str) -> dict[str, Approval]:
+    """The field `answers`: `question=verdict`, by spaces, oldest first. A word that is not known allows nothing."""
+    pairs = (pair.partition("=") for pair in text.split())
+    return {question: _APPROVALS.get(verdict, Approval.DENY) for question, _, verdict in pairs}
+
+
+def error_fields(error: str, spent: Result | None = None) -> list[Arg]:
+    """An error as fail.lua and retry.lua take it, cut to the length of a summary; and what was spent until then."""
+    fields: list[Arg] = ["error", clip_bytes(error, SUMMARY_MAX_BYTES)]
+    return fields if spent is None else [*fields, *_spent_fields(spent)]
+
+
+def _spent_fields(result: Result) -> list[Arg]:
+    fields: list[Arg] = []
+    for name, value in (
+        ("cost", str(result.cost_microusd) if result.cost_microusd else ""),
+        ("sim", 1 if result.simulated else ""),
+        ("calls", str(result.calls or "")),
+        ("tokens", str(result.tokens or "")),
+        ("partial", 1 if result.partial else ""),
+    ):
+        if value:
+            fields += (name, value)
+    return fields
 
 
 def handed_back(result: Result) -> list[Arg]:
@@ -150,12 +196,10 @@ def handed_back(result: Result) -> list[Arg]:
         ("summary", clip_bytes(result.summary, SUMMARY_MAX_BYTES)),
         ("report", result.report),
         ("patch", result.patch),
-        ("cost", str(result.cost_microusd) if result.cost_microusd else ""),
-        ("sim", 1 if result.simulated else ""),
     ):
         if value:
             fields += (name, value)
-    return fields
+    return [*fields, *_spent_fields(result)]
 
 
 def result_fields(result: Result) -> list[Arg]:

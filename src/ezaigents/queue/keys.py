@@ -139,6 +139,26 @@ class Keys:
         """Hash: the files a running task has read and changed."""
         return f"{self.prefix}files:{task_id}"
 
+    def budget(self, scope: str) -> str:
+        """Hash: what one scope may cost, has cost, and has set aside."""
+        return f"{self.prefix}budget:{scope}"
+
+    def budgets(self) -> str:
+        """Zset: scopes by last use."""
+        return f"{self.prefix}budgets"
+
+    def hold(self, name: str) -> str:
+        """Hash: money set aside for one call."""
+        return f"{self.prefix}hold:{name}"
+
+    def holds(self) -> str:
+        """Zset: names of holds by the time at which they end by themselves, as spent."""
+        return f"{self.prefix}holds"
+
+    def settled(self, name: str) -> str:
+        """Hash: how a hold ended, for repeated and late calls; gone after an hour."""
+        return f"{self.prefix}settled:{name}"
+
     def wake(self, lane: str) -> str:
         """Channel: a lane has work; the channel of no lane says: look at what is due."""
         return f"{self.prefix}wake:{lane}"

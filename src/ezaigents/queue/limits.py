@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ezaigents.errors import InputError
 from ezaigents.ids import is_id
-from ezaigents.policy import PAYLOAD_MAX_BYTES
+from ezaigents.policy import ASKS_MAX_BYTES, PAYLOAD_MAX_BYTES
 from ezaigents.records import Run, TaskSpec
 
 TITLE_MAX_BYTES = 1024
@@ -19,6 +19,9 @@ LATEST_MS = 253_402_300_799_999
 """The end of the year 9999: far below 2**53, beyond which Lua loses milliseconds."""
 DELAY_MOST_MS = 10 * 366 * 86_400_000
 ATTEMPTS_MOST = 1000
+ANSWER_WITHIN_MS = 7 * 86_400_000
+"""So long a task waits for a person: over a weekend and a holiday, and not for ever."""
+_QUESTION_MOST = 64
 _NUMBERS = (
     ("priority", 0, 9),
     ("delay_ms", 0, DELAY_MOST_MS),
@@ -26,6 +29,13 @@ _NUMBERS = (
     ("max_attempts", 1, ATTEMPTS_MOST),
 )
 _TEXTS = (("title", TITLE_MAX_BYTES), ("payload", PAYLOAD_MAX_BYTES), ("key", KEY_MAX_BYTES))
+
+
+def check_question(question: str, text: str) -> None:
+    """Raise InputError for a question that cannot be stored: letters and digits name it, its text is bounded."""
+    if not (question.isascii() and question.isalnum() and len(question) <= _QUESTION_MOST):
+        raise InputError("question", f"{question[:80]!r} must be at most {_QUESTION_MOST} letters and digits")
+    _check_text("asks", text, ASKS_MAX_BYTES)
 
 
 def check_specs(specs: Sequence[TaskSpec], run: Run) -> None:

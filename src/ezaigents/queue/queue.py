@@ -30,12 +30,12 @@ from ezaigents.queue.fields import (
     task_from_hash,
 )
 from ezaigents.queue.keys import Keys
-from ezaigents.queue.limits import check_specs
+from ezaigents.queue.limits import ANSWER_WITHIN_MS, NAME_MAX_BYTES, check_question, check_specs
 from ezaigents.queue.scripts import Script, call_script, load_scripts
-from ezaigents.records import Answer, Claim, PatchState, Result, Run, Task, TaskSpec, TaskState
+from ezaigents.records import Answer, Approval, Claim, PatchState, Result, Run, Task, TaskSpec, TaskState
 
 _T = TypeVar("_T")
-_ADDING = ("submit", "revive", "send")
+_ADDING = ("submit", "revive", "send", "reserve")
 """Scripts that a full engine refuses; the others free memory, or soon will."""
 _PAUSE_S = 0.02
 """Between two tries while the engine is loading or full."""
@@ -164,22 +164,37 @@ class Queue:
         """Hand results back; OK also when this same claim finished before."""
         return await self._settle("finish", [(h.id, str(h.fence), result_fields(r)) for h, r in done])
 
-    async def fail(self, failed: Sequence[tuple[Held, str]]) -> list[Answer]:
-        """Give tasks up: dead, with the reason."""
-        return await self._settle("fail", [(h.id, str(h.fence), error_fields(error)) for h, error in failed])
+    async def fail(self, failed: Sequence[tuple[Held, str]], spent: Mapping[Held, Result] = {}) -> list[Answer]:
+        """Give tasks up: dead, with the reason. `spent`: what those that asked models have cost so far."""
+        rows = [(h.id, str(h.fence), error_fields(error, spent.get(h))) for h, error in failed]
+        return await self._settle("fail", rows)
 
-    async def retry(self, failed: Sequence[tuple[Held, int, str]]) -> list[Answer]:
-        """Have tasks tried again after delay_ms; dead with the error when their attempts are spent."""
-        rows = [(h.id, str(h.fence), delay_ms, error_fields(error)) for h, delay_ms, error in failed]
+    async def retry(self, failed: Sequence[tuple[Held, int, str]], spent: Mapping[Held, Result] = {}) -> list[Answer]:
+        """Have tasks tried again after delay_ms; dead with the error when no attempt is left. `spent`: as in fail."""
+        rows = [(h.id, str(h.fence), delay_ms, error_fields(error, spent.get(h))) for h, delay_ms, error in failed]
         return await self._settle("retry", rows)
 
     async def release(self, held: Sequence[Held]) -> list[Answer]:
         """Hand tasks back untouched, no attempt spent."""
-        return await self.release_for([(one, 0) for one in held])
+        return await self.release_for([(one, 0, "") for one in held])
 
-    async def release_for(self, held: Sequence[tuple[Held, int]]) -> list[Answer]:
-        """The same; each may be claimed again after its own time in ms."""
-        return await self._settle("release", [(h.id, str(h.fence), delay_ms) for h, delay_ms in held])
+    async def release_for(self, held: Sequence[tuple[Held, int, str]]) -> list[Answer]:
+        """The same; each may be claimed again after its own time in ms, and says why, "" = nobody needs to know."""
+        rows = [
+            (h.id, str(h.fence), delay_ms, *([clip_bytes(why, SUMMARY_MAX_BYTES)] if why else ()))
+            for h, delay_ms, why in held
+        ]
+        return await self._settle("release", rows)
+
+    async def ask(self, asked: Sequence[tuple[Held, str, str]]) -> list[Answer]:
+        """Hand tasks back until a person has answered, 7 days at most: rows of claim, question and what is asked.
+
+        They are `delayed` meanwhile, hold no slot and spend no attempt. Nobody's answer is `expired`.
+        """
+        for _, question, text in asked:
+            check_question(question, text)
+        rows = [(h.id, str(h.fence), ANSWER_WITHIN_MS, (question, text)) for h, question, text in asked]
+        return await self._settle("release", rows)
 
     async def stop_cancelled(self, held: Sequence[Held]) -> list[Answer]:
         """The holder ends tasks whose cancelling was asked for."""
@@ -195,6 +210,16 @@ class Queue:
     async def revive(self, task_ids: Sequence[str]) -> list[Answer]:
         """Try ended tasks again with all their attempts (an operator's retry); STALE for those done or open."""
         return [Answer(a.decode()) for a in await self._transition("revive", list(task_ids))]
+
+    async def answer(self, task_id: str, question: str, verdict: Approval, *, who: str, why: str = "") -> Answer:
+        """Decide what a task asks; it is due at once. `why`: words for its agent, cut to 512 bytes.
+
+        OK also when it was answered so before; STALE when it does not ask this (any more), or was answered otherwise.
+        """
+        words = clip_bytes(why, SUMMARY_MAX_BYTES)
+        args: list[Arg] = [task_id, question, verdict.value, clip_bytes(who, NAME_MAX_BYTES), words]
+        answer: bytes = await self._transition("answer", args)
+        return Answer(answer.decode())
 
     async def pause(self, agents: Sequence[str]) -> list[str]:
         """Let agents (`*` = all) take no more tasks; returns all that are paused now."""

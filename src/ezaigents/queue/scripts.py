@@ -14,7 +14,7 @@ from ezaigents.engine import Arg, BlockingConnection, Connection, EngineRefusal,
 _FOLDER = Path(__file__).parent / "lua"
 NAMES = (
     "submit", "claim", "finish", "fail", "retry", "release", "cancel",
-    "renew", "reap", "promote", "revive", "purge", "sweep", "pause", "patch", "fence",
+    "renew", "reap", "promote", "revive", "purge", "sweep", "pause", "patch", "fence", "answer",
 )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ class ModelTask:
     due: bool = False
     has_kids: bool = False
     host: str = ""
+    asks: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
 
     @property
     def lane(self) -> str:
@@ -105,8 +107,8 @@ class Model:
                 task.state, task.fence, task.host = "leased", self.claims, host
         return [task.spec.id for task in ready if task.state == "leased"]
 
-    def settle(self, task_id: str, fence: int, verb: str, *, delayed: bool = False) -> str:
-        """The answer to a holder."""
+    def settle(self, task_id: str, fence: int, verb: str, *, delayed: bool = False, asks: str = "") -> str:
+        """The answer to a holder; `asks`: the question it is released with."""
         task = self.tasks.get(task_id)
         if task is None:
             return "GONE"
@@ -124,8 +126,10 @@ class Model:
         elif task.late or (verb == "retry" and task.attempts >= task.spec.max_attempts):
             self._end(task, "dead")
         else:
-            task.state = "delayed" if delayed else "ready"
-            task.due = not delayed if verb == "retry" else task.due
+            task.state = "delayed" if delayed or asks else "ready"
+            task.due = not (delayed or asks) if verb == "retry" or asks else task.due
+            task.asks = asks
+            task.answers.pop(asks, None)
         return "OK"
 
     def crash(self, ids: Iterable[str]) -> dict[str, str]:
@@ -144,6 +148,25 @@ class Model:
                 task.state = "ready"
             out[task_id] = task.state
         return out
+
+    # -- ask a person --------------------------------------------------------------------------------------------
+
+    def answer(self, task_id: str, question: str, verdict: str) -> str:
+        """The answer to a person's answer."""
+        task = self.tasks.get(task_id)
+        if task is None:
+            return "GONE"
+        if task.state != "delayed" or task.asks != question:
+            return "OK" if task.answers.get(question) == verdict else "STALE"
+        self._note(task, verdict)
+        task.due = True
+        return "OK"
+
+    @staticmethod
+    def _note(task: ModelTask, verdict: str) -> None:
+        task.answers.pop(task.asks, None)
+        task.answers[task.asks] = verdict
+        task.asks = ""
 
     # -- steer and time ------------------------------------------------------------------------------------------
 
@@ -182,6 +205,7 @@ class Model:
         task.cancel = task.late = False
         task.due = task.revived = True
         task.closed = None
+        task.asks, task.answers = "", {}
         if task_id in self.to_tell:
             self.to_tell.remove(task_id)
         return "OK"
@@ -191,6 +215,8 @@ class Model:
         for task in list(self.tasks.values()):
             if task.state == "delayed" and task.due:
                 task.state = "ready"
+                if task.asks:
+                    self._note(task, "expired")
             if task.late and task.state in OPEN and task.state != "leased":
                 self._end(task, "dead")
         while self.to_tell:

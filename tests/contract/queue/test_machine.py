@@ -16,11 +16,12 @@ from tests.engines import Engine
 
 from ezaigents.policy import CrashPolicy
 from ezaigents.queue import Held
-from ezaigents.records import OnParentFailure, Result
+from ezaigents.records import Approval, OnParentFailure, Result
 
 FAR_MS = 9_000_000_000_000
 numbers = st.integers(min_value=0, max_value=1_000_000)
 hosts = st.sampled_from(["h1", "h2"])
+questions = st.sampled_from(["q1", "q2"])
 verbs = st.sampled_from(["finish", "finish", "finish", "fail", "retry", "retry", "release", "cancel"])
 
 
@@ -134,6 +135,22 @@ class QueueMachine(RuleBasedStateMachine):
         (answer,) = self.transition(calls[verb])
         assert answer.value == self.model.settle(task_id, fence, verb, delayed=delayed and verb == "retry")
 
+    @rule(number=numbers, old=st.sampled_from([False, False, True]), question=questions)
+    def ask(self, number: int, old: bool, question: str) -> None:
+        if proof := self.proof(number, old):
+            task_id, fence = proof
+            asked = [(Held(task_id, self.fences[proof]), question, f"command: {question}")]
+            (answer,) = self.transition(lambda: self.rig.queue.ask(asked))
+            assert answer.value == self.model.settle(task_id, fence, "release", asks=question)
+
+    @rule(number=numbers, question=questions, verdict=st.sampled_from([Approval.APPROVE, Approval.DENY]))
+    def answer(self, number: int, question: str, verdict: Approval) -> None:
+        asking = [task_id for task_id, task in self.model.tasks.items() if task.state == "delayed" and task.asks]
+        task_id = asking[number % len(asking)] if asking else self.pick(number)
+        if task_id:
+            answer = self.transition(lambda: self.rig.queue.answer(task_id, question, verdict, who="ann"))
+            assert answer.value == self.model.answer(task_id, question, verdict.value)
+
     def proof(self, number: int, old: bool) -> tuple[str, int] | None:
         """A claim that somebody made, one that still stands unless `old`."""
         if old:
@@ -244,6 +261,8 @@ class QueueMachine(RuleBasedStateMachine):
             )
             for task_id, task in self.model.tasks.items()
         }  # fmt: skip
+        asked = {t.id: (t.asks_id, {question: verdict.value for question, verdict in t.answers.items()}) for t in tasks}
+        assert asked == {task_id: (task.asks, task.answers) for task_id, task in self.model.tasks.items()}
         counts = self.do(self.rig.counts())
         assert (counts.get("accepted", 0), counts.get("purged", 0)) == (self.model.accepted, self.model.purged)
 

@@ -121,25 +121,56 @@ async def test_a_patch_that_waits_is_not_purged(rig: Rig) -> None:
 
 
 async def test_a_done_task_in_conflict_can_be_run_again(rig: Rig) -> None:
-    """An operator's retry starts it anew with its input, and its old patch is forgotten; other done tasks stay done."""
+    """An operator's retry has it done again, and its agent is told of the conflict; other done tasks stay done."""
     task_id, other = await _proposed(rig), await _proposed(rig)
     fence = await rig.queue.new_fence()
     await rig.queue.move_patch(task_id, PatchState.APPLYING, fence)
     await rig.queue.move_patch(task_id, PatchState.CONFLICT, fence, error="a.py changed")
     assert await rig.queue.revive([task_id, other]) == [Answer.OK, Answer.STALE]
     task = await rig.task(task_id)
-    assert (task.state.value, task.patch, task.patch_state, task.patch_error) == ("ready", "", PatchState.NONE, "")
+    assert (task.state.value, task.patch, task.patch_state, task.patch_error) == ("ready", "", PatchState.CONFLICT, "")
     claim = (await rig.claim())[0]
-    assert claim.payload == "input"
+    assert (claim.payload, claim.patch_state) == ("input", PatchState.CONFLICT)
     await rig.finish(Held(claim.id, claim.fence))
+    assert (await rig.task(task_id)).patch_state is PatchState.NONE
+
+
+async def test_a_partial_task_whose_patch_was_applied_can_be_run_again(rig: Rig) -> None:
+    """What a limit cut short was put into the tree by the user: the rest is done, with a patch of its own."""
+    task_id = await rig.one(payload="input")
+    held = await rig.hold(task_id)
+    await rig.finish(held, summary="half", patch="tasks/x/1/patch.diff", partial=True)
+    fence = await rig.queue.new_fence()
+    await rig.queue.move_patch(task_id, PatchState.APPLYING, fence)
+    await rig.queue.move_patch(task_id, PatchState.APPLIED, fence)
+    assert await rig.queue.revive([task_id]) == [Answer.OK]
+    claim = (await rig.claim())[0]
+    assert (claim.payload, claim.patch_state) == ("input", PatchState.NONE)
+    await rig.finish(Held(claim.id, claim.fence))
+    assert not (await rig.task(task_id)).partial
+
+
+async def test_a_partial_task_whose_apply_died_keeps_its_input(rig: Rig) -> None:
+    """`ez retry` ends the apply; the task is partial as before, and can be retried once more."""
+    task_id = await rig.one(payload="input")
+    await rig.finish(await rig.hold(task_id), summary="half", patch="tasks/x/1/patch.diff", partial=True)
+    fence = await rig.queue.new_fence()
+    await rig.queue.move_patch(task_id, PatchState.APPLYING, fence)
+    assert await rig.queue.revive([task_id]) == [Answer.OK]
+    claim = (await rig.claim())[0]
+    for state in (PatchState.APPLYING, PatchState.APPLIED):
+        assert await rig.queue.move_patch(task_id, state, claim.fence) is Answer.OK
+    await rig.queue.finish([(Held(claim.id, claim.fence), Result(applied=True))])
+    assert await rig.queue.revive([task_id]) == [Answer.OK]
+    assert (await rig.claim())[0].payload == "input"
 
 
 async def test_a_task_handed_back_with_a_delay_waits_and_spends_no_attempt(rig: Rig) -> None:
     """What a task needs may be taken for a while: it comes back later, as it was."""
     task_id = await rig.one()
-    await rig.queue.release_for([(await rig.hold(task_id), LONG_MS)])
+    await rig.queue.release_for([(await rig.hold(task_id), LONG_MS, "nobody answers")])
     task = await rig.task(task_id)
-    assert (task.state.value, task.attempts) == ("delayed", 0)
+    assert (task.state.value, task.attempts, task.error) == ("delayed", 0, "nobody answers")
     await rig.delay_ends(task_id)
     await rig.queue.promote()
     assert await rig.state(task_id) == "ready"

@@ -17,7 +17,7 @@ from ezaigents.errors import EngineDown
 from ezaigents.policy import CrashPolicy
 from ezaigents.queue import Held, Queue
 from ezaigents.queue.scripts import NAMES
-from ezaigents.records import OnParentFailure, PatchState, Result, TaskSpec
+from ezaigents.records import Approval, OnParentFailure, PatchState, Result, TaskSpec
 
 Act = Callable[[Queue], Awaitable[Any]]
 Scene = Callable[[Rig], Awaitable[Act]]
@@ -149,6 +149,19 @@ async def _patch(rig: Rig) -> Act:
     return lambda queue: queue.move_patch(first.id, PatchState.APPLYING, first.fence, result=Result(patch="p"))
 
 
+@_scene
+async def _answer(rig: Rig) -> Act:
+    (first, _) = await _held_pair(rig)
+    await rig.queue.ask([(first, "q", "command: ls")])
+    return lambda queue: queue.answer(first.id, "q", Approval.DENY, who="ann", why="no")
+
+
+@_scene
+async def _ask(rig: Rig) -> Act:
+    pair = await _held_pair(rig)
+    return lambda queue: queue.ask([(one, "q", "command: ls") for one in pair])
+
+
 async def _picture(rig: Rig) -> Any:
     """All that a transition may leave behind, without ids, times and fences."""
     keys = sorted(key.decode() for key in await rig.raw("KEYS", rig.keys.task("*")))
@@ -156,7 +169,7 @@ async def _picture(rig: Rig) -> Any:
     rows = [
         (
             t.state, t.seq, t.attempts, t.crashes, t.cancel_requested, t.open_parents, t.closed.partition(":")[2],
-            t.error, t.patch, t.patch_state,
+            t.error, t.patch, t.patch_state, t.asks, t.asks_id, t.answers, t.answer_by, t.answer_why,
         )
         for t in tasks
     ]  # fmt: skip
@@ -176,7 +189,7 @@ def _told(name: str, answer: Any) -> Any:
 
 def test_every_transition_has_a_scene() -> None:
     """No script is left out of the cutting."""
-    assert set(SCENES) == set(NAMES)
+    assert set(SCENES) == {*NAMES, "ask"}
 
 
 @pytest.mark.parametrize("name", sorted(SCENES))

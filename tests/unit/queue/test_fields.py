@@ -20,7 +20,7 @@ from ezaigents.queue.fields import (
     run_from_hash,
     task_from_hash,
 )
-from ezaigents.records import OnParentFailure, PatchState, Result, Run, TaskKind, TaskSpec, TaskState
+from ezaigents.records import Approval, OnParentFailure, PatchState, Result, Run, TaskKind, TaskSpec, TaskState
 
 ID = "0" * ID_LENGTH
 RUN = Run(id=ID, prompt="p", agent="a", kind=TaskKind.ANALYZE, workspace="/w", place="b")
@@ -114,10 +114,29 @@ def test_errors_are_cut_and_storable() -> None:
 
 def test_a_claim_row_is_read_by_position() -> None:
     """The order of claim.lua's answer is the order read here; the fence comes as text and becomes a number."""
-    claim = claim_from_row([ID, "9007199254740993", "r", "a@b!", "edit", "t", "p", 2, 1, 7, 9, "applying"])
+    row = [
+        ID,
+        "9007199254740993",
+        "r",
+        "a@b!",
+        "edit",
+        "t",
+        "p",
+        2,
+        1,
+        7,
+        9,
+        "applying",
+        "q1=deny q2=approve q3=?",
+        "no",
+        41,
+    ]
+    claim = claim_from_row(row)
     assert (claim.fence, claim.agent, claim.place, claim.kind) == (9007199254740993, "a", "b", TaskKind.EDIT)
     assert (claim.attempt, claim.crashes, claim.deadline_ms, claim.lease_until_ms) == (2, 1, 7, 9)
-    assert claim.patch_state is PatchState.APPLYING
+    assert (claim.patch_state, claim.patch_fence) == (PatchState.APPLYING, 41)
+    assert claim.answers == {"q1": Approval.DENY, "q2": Approval.APPROVE, "q3": Approval.DENY}
+    assert claim.answer_why == "no"
 
 
 def test_a_run_is_read_with_its_counts() -> None:

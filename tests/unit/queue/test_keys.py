@@ -55,7 +55,7 @@ def test_scripts_say_how_they_behave_when_memory_is_full(path: Path) -> None:
     first = path.read_text().split("\n", 1)[0]
     if path.name == "_prelude.lua":
         assert not first.startswith("#!")
-    elif path.stem in ("submit", "revive", "send"):
+    elif path.stem in ("submit", "revive", "send", "reserve"):
         assert first == "#!lua"
     else:
         assert first in ("#!lua flags=allow-oom", "#!lua flags=no-writes")

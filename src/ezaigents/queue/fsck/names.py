@@ -35,6 +35,8 @@ _SINGLE = {
         Sort("paused", "hash"),
         Sort("locks", "zset"),
         Sort("wants", "zset", mortal=True),
+        Sort("budgets", "zset"),
+        Sort("holds", "zset"),
     )
 }
 _FAMILIES = {
@@ -55,6 +57,9 @@ _FAMILIES = {
         Sort("lock:", "hash", mortal=True),
         Sort("want:", "hash", mortal=True),
         Sort("files:", "hash", mortal=True),
+        Sort("budget:", "hash"),
+        Sort("hold:", "hash"),
+        Sort("settled:", "hash", mortal=True),
     )
 }
 ALL_SORTS = (*_SINGLE.values(), *_FAMILIES.values())

@@ -74,6 +74,19 @@ local function not_holder(id, fence, verb, ...)
   return 'STALE'
 end
 
+-- Note the answer to what a task asks: it asks no more. Of its answers the newest 32 are kept.
+local function note_answer(id, answers, question, verdict, who, why)
+  local kept = {}
+  for pair in string.gmatch(answers or '', '%S+') do
+    if string.match(pair, '^[^=]*') ~= question then kept[#kept + 1] = pair end
+  end
+  kept[#kept + 1] = question .. '=' .. verdict
+  call('HDEL', P .. 't:' .. id, 'asks', 'asks_id', 'answer_by', 'answer_why')
+  call('HSET', P .. 't:' .. id, 'answers', table.concat(kept, ' ', math.max(1, #kept - 31)))
+  if who ~= '' then call('HSET', P .. 't:' .. id, 'answer_by', who) end
+  if why ~= '' then call('HSET', P .. 't:' .. id, 'answer_why', why) end
+end
+
 -- Write what was noted: counters, the ended, wake-up hints, events of at most 8 ids each.
 local function flush()
   for state, by in pairs(counts) do if by ~= 0 then call('HINCRBY', KEYS[1], state, by) end end

@@ -1,22 +1,23 @@
 #!lua flags=allow-oom
 -- claim: lease up to n tasks of each lane to a host, with a fence each; nothing is popped before it is leased.
 -- ARGV[1] nonce; ARGV[2] host; ARGV[3] lease ms; ARGV[4..] pairs lane, n
--- Result: packed array of {id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until, patch state};
+-- Result: packed array of {id, fence, run, lane, kind, title, payload, attempt, crashes, deadline, until, patch state,
+--         answers, words with the newest};
 --         the nonce of the host's last claim gets the same tasks again, as far as their claims still hold.
 -- Nothing is taken from the lanes of an agent that is paused.
 local lease_until = now + tonumber(ARGV[3])
 local function handed(id, fence, lane, h, til)
   local crashes = tonumber(h[6] or 0)
-  return { id, fence, h[1], lane, h[2] or 'analyze', h[3] or '', h[4] or '', tonumber(h[5] or 0) + crashes + 1, crashes, tonumber(h[7] or 0), til, h[9] or 'none' }
+  return { id, fence, h[1], lane, h[2] or 'analyze', h[3] or '', h[4] or '', tonumber(h[5] or 0) + crashes + 1, crashes, tonumber(h[7] or 0), til, h[9] or 'none', h[10] or '', h[11] or '', tonumber(h[12] or 0) }
 end
-local function read(id, ...) return call('HMGET', P .. 't:' .. id, 'run', 'kind', 'title', 'payload', 'attempts', 'crashes', 'deadline', 'state', 'patch_state', ...) end
+local function read(id, ...) return call('HMGET', P .. 't:' .. id, 'run', 'kind', 'title', 'payload', 'attempts', 'crashes', 'deadline', 'state', 'patch_state', 'answers', 'answer_why', 'patch_fence', ...) end
 local out = {}
 local before = call('GET', P .. 'claim:' .. ARGV[2])
 if before and string.match(before, '^%S+') == ARGV[1] then
   for id, fence in string.gmatch(string.sub(before, #ARGV[1] + 2), '(%S+) (%S+)') do
     local h = read(id, 'fence', 'lane')
-    if h[8] == 'leased' and h[10] == fence then
-      out[#out + 1] = handed(id, fence, h[11], h, tonumber(call('ZSCORE', P .. 'leased', id) or now))
+    if h[8] == 'leased' and h[13] == fence then
+      out[#out + 1] = handed(id, fence, h[14], h, tonumber(call('ZSCORE', P .. 'leased', id) or now))
     end
   end
   return cmsgpack.pack(out)

@@ -7,7 +7,7 @@
 -- was left half applied, and whose task nobody holds, is taken over by whoever comes with a higher fence.
 local id, to, fence = ARGV[1], ARGV[2], ARGV[3]
 local key = P .. 't:' .. id
-local h = call('HMGET', key, 'state', 'fence', 'patch_state', 'patch_fence', 'run', 'patch')
+local h = call('HMGET', key, 'state', 'fence', 'patch_state', 'patch_fence', 'run', 'patch', 'partial')
 local state, patch, before = h[1], h[3] or 'none', h[4]
 if not state then return 'GONE' end
 if patch == to and before == fence then return 'OK' end
@@ -19,7 +19,8 @@ if to == 'applying' then
   if not (by_holder or by_user or left_behind) or (before and tonumber(before) > tonumber(fence)) then return 'STALE' end
 elseif patch ~= 'applying' or before ~= fence then return 'STALE' end
 call('HDEL', key, 'patch_error')
+if state == 'leased' and to == 'conflict' then call('HDEL', key, 'partial') end -- the work is done again
 call('HSET', key, 'patch_state', to, 'patch_fence', fence, 'patch_at', now, unpack(ARGV, 5))
-if to == 'applied' and state == 'done' then call('HDEL', key, 'payload') end
+if to == 'applied' and state == 'done' and not h[7] then call('HDEL', key, 'payload') end
 call('XADD', P .. 'events', 'MAXLEN', '~', 2000, '*', 's', state, 'r', h[5], 't', id, 'p', to)
 return 'OK'

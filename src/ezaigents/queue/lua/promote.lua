@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- promote: what time has brought: delayed tasks that are due, deadlines that passed, children of ended tasks.
+-- A question that nobody has answered in time is answered: expired.
 -- ARGV[1] most tasks of each sort. Result: {promoted, ended by deadline, children told, 1 when more is left}
 local most = tonumber(ARGV[1])
 local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', 0, most)
 for _, id in ipairs(due) do
-  local h = call('HMGET', P .. 't:' .. id, 'run', 'lane', 'rank', 'seq', 'state')
+  local h = call('HMGET', P .. 't:' .. id, 'run', 'lane', 'rank', 'seq', 'state', 'asks_id', 'answers')
   call('ZREM', P .. 'delayed', id)
   if h[5] == 'delayed' then
+    if h[6] then note_answer(id, h[7], h[6], 'expired', '', '') end
     call('HSET', P .. 't:' .. id, 'state', 'ready')
     make_ready(id, h[2], h[3], h[4])
     moved(id, h[1], 'delayed', 'ready')
