@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Proposal,
         read_proposal,
     )
+    from ezaigents.workspace.difference import changed_spans, lines_of
+    from ezaigents.workspace.editing import edited
     from ezaigents.workspace.encoding import Encoding, Sniffer, sniff
     from ezaigents.workspace.errors import (
         DiskFull,
@@ -45,10 +47,11 @@ if TYPE_CHECKING:
     from ezaigents.workspace.merge import merge3
     from ezaigents.workspace.naming import canonical
     from ezaigents.workspace.overlay import Overlay
+    from ezaigents.workspace.overlay_log import carry_over
     from ezaigents.workspace.patch import Patch, make_patch
     from ezaigents.workspace.place import place_id
     from ezaigents.workspace.protected import is_protected
-    from ezaigents.workspace.storing import write_whole
+    from ezaigents.workspace.storing import sync_folder, told_when_full, write_whole
     from ezaigents.workspace.view import Reading, Window
     from ezaigents.workspace.windows import WINDOW_BYTES, Windows, read_windows
 
@@ -88,9 +91,13 @@ __all__ = [
     "Windows",
     "apply_proposal",
     "canonical",
+    "carry_over",
+    "changed_spans",
+    "edited",
     "forget_apply",
     "human_size",
     "is_protected",
+    "lines_of",
     "make_patch",
     "merge3",
     "open_beneath",
@@ -102,6 +109,8 @@ __all__ = [
     "recover_apply",
     "resolve_inputs",
     "sniff",
+    "sync_folder",
+    "told_when_full",
     "walk",
     "walk_inputs",
     "write_whole",
@@ -112,6 +121,8 @@ _FILES = {
     "applying": ("apply_proposal", "forget_apply", "recover_apply"),
     "beneath": ("open_beneath", "open_by_walk"),
     "changes": ("BLOBS_FOLDER", "CHANGES_FILE", "PATCH_FILE", "FileChange", "FileState", "Proposal", "read_proposal"),
+    "difference": ("changed_spans", "lines_of"),
+    "editing": ("edited",),
     "encoding": ("Encoding", "Sniffer", "sniff"),
     "errors": (
         "DiskFull",
@@ -129,6 +140,7 @@ _FILES = {
         "human_size",
     ),
     "inputs": ("resolve_inputs",),
+    "overlay_log": ("carry_over",),
     "intent": ("PendingApply", "pending_applies"),
     "merge": ("merge3",),
     "naming": ("canonical",),
@@ -136,7 +148,7 @@ _FILES = {
     "patch": ("Patch", "make_patch"),
     "place": ("place_id",),
     "protected": ("is_protected",),
-    "storing": ("write_whole",),
+    "storing": ("sync_folder", "told_when_full", "write_whole"),
     "view": ("Reading", "Window"),
     "windows": ("WINDOW_BYTES", "Windows", "read_windows"),
 }

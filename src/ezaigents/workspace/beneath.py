@@ -21,6 +21,7 @@ from ezaigents.workspace.errors import FileMissing, FileRefused, FileUnreadable,
 _SYS_OPENAT2 = 437
 """The same number on every architecture: openat2 came after the tables were unified."""
 _RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 _RACE_RETRIES = 16
 """openat2 answers EAGAIN when a folder was renamed under it; more than a few in a row is no accident."""
@@ -31,22 +32,22 @@ _FILE_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 # O_PATH: a folder that may be passed through and not listed is enough on the way to a file.
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_DIRECTORY
 
-_Opener = Callable[[str, str, int], int]
+_Opener = Callable[[str, str, int, bool], int]
 
 
-def open_beneath(root: str | Path, relative: str, *, hidden: Path | None = None) -> int:
+def open_beneath(root: str | Path, relative: str, *, hidden: Path | None = None, links: bool = True) -> int:
     """Open a regular file beneath `root` for reading and return its descriptor, which the caller closes.
 
     `relative` may hold `..` and links as long as none leads out. `hidden`: a folder (the data folder) that
     counts as outside even where it lies beneath the root.
     Raises PathOutside, FileMissing, NotRegular, FileUnreadable.
     """
-    return _opened(root, relative, hidden, _open_by_kernel)
+    return _opened(root, relative, hidden, _open_by_kernel, links)
 
 
-def open_by_walk(root: str | Path, relative: str, *, hidden: Path | None = None) -> int:
+def open_by_walk(root: str | Path, relative: str, *, hidden: Path | None = None, links: bool = True) -> int:
     """Do as `open_beneath`, never asking for openat2: what other systems and older kernels get."""
-    return _opened(root, relative, hidden, _open_by_walk)
+    return _opened(root, relative, hidden, _open_by_walk, links)
 
 
 def open_folder_beneath(root: str | Path, relative: str) -> int:
@@ -56,7 +57,7 @@ def open_folder_beneath(root: str | Path, relative: str) -> int:
     """
     check_relative(relative)
     try:
-        return _open_by_kernel(str(root), relative, _FOLDER_FLAGS)
+        return _open_by_kernel(str(root), relative, _FOLDER_FLAGS, True)
     except OSError as error:
         raise _refusal(relative, error) from error
 
@@ -73,10 +74,10 @@ def check_relative(relative: str) -> None:
         raise PathOutside(relative, "holds a character that no file name can hold") from error
 
 
-def _opened(root: str | Path, relative: str, hidden: Path | None, opener: _Opener) -> int:
+def _opened(root: str | Path, relative: str, hidden: Path | None, opener: _Opener, links: bool) -> int:
     check_relative(relative)
     try:
-        descriptor = opener(str(root), relative, _FILE_FLAGS)
+        descriptor = opener(str(root), relative, _FILE_FLAGS, links)
     except OSError as error:
         raise _refusal(relative, error) from error
     try:
@@ -138,12 +139,12 @@ def _refusal(relative: str, error: OSError) -> PathOutside | FileRefused:
     return FileUnreadable(relative, f"cannot be read ({os.strerror(error.errno or errno.EIO).lower()})")
 
 
-def _open_by_kernel(root: str, relative: str, flags: int) -> int:
+def _open_by_kernel(root: str, relative: str, flags: int, links: bool) -> int:
     folder = os.open(root, _FOLDER_FLAGS)
     try:
         for _ in range(_RACE_RETRIES):
             try:
-                return _openat2(folder, relative, flags)
+                return _openat2(folder, relative, flags, links)
             except OSError as error:
                 # EPERM: sandboxes that do not know the call refuse it so; the walk gives the true answer.
                 if error.errno in {errno.ENOSYS, errno.EPERM}:
@@ -152,10 +153,10 @@ def _open_by_kernel(root: str, relative: str, flags: int) -> int:
                     raise
     finally:
         os.close(folder)
-    return _open_by_walk(root, relative, flags)
+    return _open_by_walk(root, relative, flags, links)
 
 
-def _openat2(folder: int, relative: str, flags: int) -> int:
+def _openat2(folder: int, relative: str, flags: int, links: bool) -> int:
     import sys
 
     if sys.platform != "linux":
@@ -163,7 +164,9 @@ def _openat2(folder: int, relative: str, flags: int) -> int:
     import ctypes
 
     # struct open_how: flags, mode, resolve; each 64 bits.
-    how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how = (ctypes.c_uint64 * 3)(
+        flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS | (0 if links else _RESOLVE_NO_SYMLINKS)
+    )
     answer: int = _syscall()(
         ctypes.c_long(_SYS_OPENAT2),
         ctypes.c_int(folder),
@@ -187,11 +190,11 @@ def _syscall() -> Callable[..., int]:
     return call
 
 
-def _open_by_walk(root: str, relative: str, last_flags: int) -> int:
+def _open_by_walk(root: str, relative: str, last_flags: int, links: bool) -> int:
     """Go component by component, holding every folder passed, so that `..` leads to where we came from."""
     folders = [os.open(root, _FOLDER_FLAGS)]
     pending = relative.split("/")[::-1]
-    links = 0
+    followed = 0
     try:
         while True:
             name = pending.pop()
@@ -208,8 +211,8 @@ def _open_by_walk(root: str, relative: str, last_flags: int) -> int:
                     target = _link_target(name, folders[-1])
                     if target is None:
                         raise
-                    links += 1
-                    if links > _MAX_LINKS:
+                    followed += 1
+                    if not links or followed > _MAX_LINKS:
                         raise OSError(errno.ELOOP, "too many links") from error
                     if target.startswith("/"):
                         raise OSError(errno.EXDEV, "leads out") from error

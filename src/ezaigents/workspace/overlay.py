@@ -146,6 +146,11 @@ class Overlay:
         if wanted != mode:
             self._change(held, self._turned(name, held, msgspec.structs.replace(held.state, mode=wanted)))
 
+    @property
+    def log_bytes(self) -> int:
+        """How long the attempt's own log of changes is now."""
+        return self._log.size_bytes
+
     def changes(self) -> tuple[FileChange, ...]:
         """What all changes come to, by path; one that was taken back is none."""
         return net_changes(self._entries)

@@ -8,8 +8,9 @@ those were at that moment counts, and a former holder that was frozen and writes
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -63,6 +64,27 @@ class OverlayLog:
 def read_log(folder: Path) -> list[Record]:
     """Read the log of an attempt that is over, or should be, as far as it is whole now; it is not touched."""
     return _read(folder / LOG_FILE)[0]
+
+
+def carry_over(folders: Sequence[Path], last_bytes: int, into: Path) -> None:
+    """Begin a log in `into` with what the logs of `folders`, oldest first, come to; of the last so many bytes count.
+
+    What that one took over from the others when it began counts in any case. Raises DiskFull.
+    """
+    entries: dict[str, Entry] = {}
+    for folder in folders[:-1]:
+        replay(read_log(folder), entries)
+    for folder in folders[-1:]:
+        records, _ = _read(folder / LOG_FILE)
+        taken = [record for record, end in zip(records, _ends(records), strict=True) if end <= last_bytes]
+        if len(folders) > 1 and not taken:
+            taken = records[:1]
+        replay(taken, entries)
+    OverlayLog(into).append(Record(tuple(entries.values()), whole=True))
+
+
+def _ends(records: Iterable[Record]) -> Iterator[int]:
+    return itertools.accumulate(len(to_json(record)) + 1 for record in records)
 
 
 def replay(records: Iterable[Record], entries: dict[str, Entry]) -> None:

@@ -79,7 +79,7 @@ class View:
         """Open a file for reading and return its descriptor, which the caller closes. Raises as `open_beneath`."""
         entry = self.entry(name)
         if entry is None:
-            return open_beneath(self._root, name, hidden=self._hidden)
+            return open_beneath(self._root, name, hidden=self._hidden, links=False)
         if entry.after is None:
             raise FileMissing(name)
         return self._blobs.open(entry.after.sha256)
@@ -120,7 +120,7 @@ class View:
 
     def _in_workspace(self, name: str) -> Held | None:
         try:
-            windows = read_windows(self._root, name, self.limit_bytes, hidden=self._hidden)
+            windows = read_windows(self._root, name, self.limit_bytes, hidden=self._hidden, links=False)
         except FileMissing:
             return None
         data = b"".join(windows)

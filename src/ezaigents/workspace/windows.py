@@ -72,13 +72,14 @@ def read_windows(
     window_bytes: int = WINDOW_BYTES,
     *,
     hidden: Path | None = None,
+    links: bool = True,
 ) -> Windows:
     """Open a file beneath `root` and return its windows, each of 1 to `window_bytes` bytes.
 
     Refuses at once what is larger than `limit_bytes` ("file too large: SIZE, limit LIMIT"), and on the way
     what grows beyond it. Raises what `open_beneath` raises, and FileTooLarge.
     """
-    descriptor = open_beneath(root, relative, hidden=hidden)
+    descriptor = open_beneath(root, relative, hidden=hidden, links=links)
     size_bytes = os.fstat(descriptor).st_size
     if size_bytes > limit_bytes:
         os.close(descriptor)
