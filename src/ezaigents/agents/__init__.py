@@ -5,26 +5,33 @@ Job: the seam between the runtime and whatever does the work. Not its job: claim
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
-from ezaigents.records import AgentCard, Claim, Result, Task
+from ezaigents.codec import printable
+from ezaigents.policy import ASKS_MAX_BYTES
+from ezaigents.records import AgentCard, AgentState, Claim, Result, Run, Task
 from ezaigents.settings import Settings
 
 if TYPE_CHECKING:  # the analyst's children import this package, and must not pay for the engine's client
     from ezaigents.team import Message, Note, Overlap
     from ezaigents.workspace import Overlay
 
-__all__ = ["Agent", "AgentFactory", "Context", "Declared", "HandBack", "TaskFailed"]
+__all__ = ["Agent", "AgentFactory", "Context", "Declared", "HandBack", "NeedsApproval", "TaskFailed"]
 
 
 class TaskFailed(Exception):
-    """Raised by an agent whose attempt failed; `retryable` says whether another attempt may help."""
+    """Raised by an agent whose attempt failed; `retryable` says whether another attempt may help.
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    `spent`: what it has cost so far, its models' calls and tokens; None = nothing.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, spent: Result | None = None) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.spent = spent
 
 
 class HandBack(Exception):
@@ -33,6 +40,31 @@ class HandBack(Exception):
     def __init__(self, reason: str, *, delay_s: float) -> None:
         super().__init__(reason)
         self.delay_s = delay_s
+
+
+class NeedsApproval(Exception):
+    """Raised by an attempt that may go on only if a person allows it: the task is handed back and holds no slot.
+
+    `question`: its id, the same whenever the same is asked; the next attempt finds the verdict under it in
+    `claim.answers`. `kind`: a word (command, network, apply ...). `text`: all that is asked for, an argv say, as it is
+    shown to the person: nothing is hidden behind a cut. Raises TaskFailed when that is too long to be shown whole.
+    """
+
+    def __init__(self, question: str, kind: str, text: str) -> None:
+        asks = f"{kind}: {text}"
+        size = len(asks.encode())
+        if size > ASKS_MAX_BYTES:
+            raise TaskFailed(f"what is to be approved ({kind}) is {size} bytes, limit {ASKS_MAX_BYTES}: ask for less")
+        super().__init__(asks)
+        self.question = question
+        self.kind = kind
+        self.text = text
+
+    @classmethod
+    def about(cls, kind: str, text: str) -> Self:
+        """Ask for `text`, its control characters escaped."""
+        shown = printable(text)
+        return cls(hashlib.sha256(f"{kind}\0{shown}".encode()).hexdigest()[:16], kind, shown)
 
 
 class Context(Protocol):
@@ -44,6 +76,9 @@ class Context(Protocol):
 
     async def prompt(self) -> str:
         """What the user asked for: the run's prompt (at most 1 MiB)."""
+
+    async def run(self) -> Run | None:
+        """The run this task is of, as it was handed in: its counts may be old."""
 
     def task_folder(self) -> Path:
         """`tasks/<id>/<fence>` beneath the data folder, made on first use; only this attempt writes there."""
@@ -79,8 +114,11 @@ class Context(Protocol):
         Raises LeaseBusy, InputError for a pattern outside the workspace.
         """
 
-    async def overlaps(self) -> list[Overlap]:
-        """Where others touch the files that this task has read or changed; what was told before is left out."""
+    async def overlaps(self, *, fresh: bool = True) -> list[Overlap]:
+        """Where others touch the files that this task has read or changed; what was told before is left out.
+
+        `fresh`: ask now; else as of the last checkpoint.
+        """
 
     def propose(self, summary: str, *, cost_microusd: int = 0, simulated: bool = False) -> Result:
         """What this attempt changed, as a result to hand back; one without a patch when it changed nothing."""
@@ -131,3 +169,8 @@ class Declared:
     def __init__(self, card: AgentCard, factory: AgentFactory | None) -> None:
         self.card = card
         self.factory = factory
+
+    @property
+    def can_work(self) -> bool:
+        """Whether it takes tasks now; its card says why not."""
+        return self.factory is not None and self.card.state is not AgentState.UNAVAILABLE

@@ -22,7 +22,6 @@ from ezaigents.agents.local.figures import (
     Problem,
     TaskReport,
     add_figures,
-    counted,
 )
 from ezaigents.agents.local.languages import language_of
 from ezaigents.agents.local.payload import Payload, Role, decode_payload
@@ -39,7 +38,7 @@ from ezaigents.agents.local.protocol import (
     Summarize,
     Summarized,
 )
-from ezaigents.codec import from_json, storable, to_json
+from ezaigents.codec import counted, from_json, storable, to_json
 from ezaigents.errors import InputError
 from ezaigents.policy import clip_bytes
 from ezaigents.records import Claim, Result, TaskKind

@@ -205,11 +205,6 @@ def add_figures(left: FileFigures, right: FileFigures) -> FileFigures:
     return FileFigures(**sums)
 
 
-def counted(number: int, word: str) -> str:
-    """Say a count: `1 file`, `1,204 files`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def shown_path(path: str) -> str:
     """Turn a record's path into one printable line."""
     return printable(restored(path))

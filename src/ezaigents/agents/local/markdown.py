@@ -17,10 +17,9 @@ from ezaigents.agents.local.figures import (
     Problem,
     RunReport,
     Spot,
-    counted,
     shown_path,
 )
-from ezaigents.codec import printable
+from ezaigents.codec import counted, printable
 from ezaigents.workspace import human_size
 
 ROWS_SHOWN = 500

@@ -230,13 +230,16 @@ def _functions_of(path: str, text: str, time_limit_s: float) -> tuple[list[Funct
 
 @contextmanager
 def _processor_time(limit_s: float) -> Iterator[None]:
-    """Raise _TooSlow in the block once it has used `limit_s` of processor time; main thread only."""
+    """Raise _TooSlow in the block once it has used `limit_s` of processor time; main thread only.
+
+    Again after each further `limit_s`: what is raised in a finalizer or a callback of the collector goes nowhere.
+    """
 
     def stop(_number: int, _frame: object) -> None:
         raise _TooSlow
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
     try:
         yield
     finally:

@@ -25,13 +25,12 @@ from ezaigents.agents.local.figures import (
     TaskReport,
     Totals,
     add_figures,
-    counted,
     hotness,
     shown_path,
 )
 from ezaigents.agents.local.markdown import render
 from ezaigents.agents.local.protocol import Part, Summarize, Summarized
-from ezaigents.codec import from_json, printable, restored, to_pretty_json
+from ezaigents.codec import counted, from_json, printable, restored, to_pretty_json
 from ezaigents.workspace import FileRefused, PathOutside, read_windows, write_whole
 
 SPOTS = 10
