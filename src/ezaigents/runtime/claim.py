@@ -72,7 +72,7 @@ class Claimer:
         if self._pauses.holds(agent):
             return  # a sweep tells of its lanes again when the pause ends
         declared = self._agents.get(agent)
-        if declared is not None and declared.factory is not None and place in self._places:
+        if declared is not None and declared.can_work and place in self._places:
             self._hungry[lane_name] = Lane(lane_name, agent)
             self._wake.set()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ezaigents.agents import HandBack, TaskFailed
+from ezaigents.agents.attempts import earlier_files
 from ezaigents.clock import Clock
 from ezaigents.policy import clip_bytes
 from ezaigents.queue import Queue
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _NOTED_MOST_BYTES = 8192
+_RADAR_EVERY_S = 1.0
+"""How often others are told of readings and of progress; changes are told at once."""
 _BUSY_DELAY_S = 5.0
 """A task whose files stay taken for as long as it may wait is tried again after this."""
 
@@ -62,6 +65,7 @@ class RunContext:
         self._touched: dict[str, bool] = {}
         self._at: dict[str, bool] = {}
         self._on_radar = False
+        self._radar_due_s = 0.0
         self._known: set[Overlap] = set()
         self._news: list[Overlap] = []
         self._leaving: AsyncExitStack | None = None
@@ -174,8 +178,8 @@ class RunContext:
         self._leaving = self._leaving or AsyncExitStack()
         await self._leaving.enter_async_context(held)
 
-    async def overlaps(self) -> list[Overlap]:
-        if self._touched:
+    async def overlaps(self, *, fresh: bool = True) -> list[Overlap]:
+        if fresh and self._touched:
             self._noted(await self._radar())
         news, self._news = self._news, []
         return news
@@ -188,6 +192,7 @@ class RunContext:
         touched, self._touched = self._touched, {}
         self._at |= {path: changed or self._at.get(path, False) for path, changed in touched.items()}
         self._on_radar = True
+        self._radar_due_s = self._clock.monotonic_s() + _RADAR_EVERY_S
         claim = self._claim
         return await self._team.radar.touch(
             claim.id,
@@ -226,11 +231,13 @@ class RunContext:
         await asyncio.to_thread(self._team.notes.add, claim.place, text, author=claim.agent, task=claim.id)
 
     async def checkpoint(self) -> None:
-        if not self._touched and self._on_radar:
+        is_due = self._clock.monotonic_s() >= self._radar_due_s
+        if is_due and self._on_radar and not self._touched:
+            self._radar_due_s = self._clock.monotonic_s() + _RADAR_EVERY_S
             is_known = await self._team.radar.progress(self._claim.id, self._claim.fence)
             if not is_known:  # after an hour without a word
                 self._touched = self._at | self._touched
-        if self._touched or not self._on_radar:
+        if (is_due and self._touched) or any(self._touched.values()) or not self._on_radar:
             self._noted(await self._radar())
         await self._pauses.wait(self._claim.agent)
 
@@ -257,9 +264,8 @@ class RunContext:
         return self.settings.home_path / "tasks" / self._claim.id / str(fence)
 
     def _earlier(self) -> list[Path]:
-        """The folders of the attempts before this one, oldest first."""
-        fences = [int(path.name) for path in self.task_folder().parent.iterdir() if path.name.isdigit()]
-        return [self._folder_of(fence) for fence in sorted(fences) if fence < self._claim.fence]
+        """The folders of the attempts before this one whose changes count, oldest first."""
+        return earlier_files(self.task_folder().parent, self._claim.fence)
 
 
 def _told(overlap: Overlap) -> str:

@@ -1,7 +1,8 @@
 """Telling others that this host lives, and what ails it. Job: the seam, with its two implementations.
 
 Delta speaks when something changed, and twice a minute otherwise; full says everything every few seconds, as the
-systems before did, and is there to be compared with. The host's card was announced before either runs.
+systems before did, and is there to be compared with. The host's card was announced before either runs; where it has
+changed since, because a key came or went, it is announced again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -49,7 +51,7 @@ class DeltaHeartbeat:
     def __init__(
         self,
         registry: Registry,
-        card: HostCard,
+        card: Callable[[], HostCard],
         checkup: Checkup,
         clock: Clock,
         *,
@@ -58,6 +60,7 @@ class DeltaHeartbeat:
     ) -> None:
         self._registry = registry
         self._card = card
+        self._shown = card()
         self._checkup = checkup
         self._clock = clock
         self._beat_s = beat_s
@@ -82,25 +85,28 @@ class DeltaHeartbeat:
 
     async def _tell(self, health: Health) -> None:
         now_s = self._clock.monotonic_s()
+        card = self._card()
         changed = health != self._told
-        if not changed and now_s - self._told_at_s < self._beat_s:
+        if not changed and card == self._shown and now_s - self._told_at_s < self._beat_s:
             return
         self._told = None
         try:
-            known = await self._registry.beat(self._card.name, health if changed else None)
+            known = card == self._shown and await self._registry.beat(card.name, health if changed else None)
             # Once stopped the host may have left meanwhile: its card is not lost but taken away.
             if not known and not self._rounds.stopped:
-                await self._registry.announce(self._card, health)
+                await self._registry.announce(card, health)
         except EzError as error:
             _log.warning("heartbeat: %s", error)
         else:
-            self._told, self._told_at_s = health, now_s
+            self._told, self._told_at_s, self._shown = health, now_s, card
 
 
 class FullHeartbeat:
     """Sends card, health and the state of every agent every `full_s` seconds, changed or not."""
 
-    def __init__(self, registry: Registry, card: HostCard, checkup: Checkup, *, full_s: float = FULL_S) -> None:
+    def __init__(
+        self, registry: Registry, card: Callable[[], HostCard], checkup: Checkup, *, full_s: float = FULL_S
+    ) -> None:
         self._registry = registry
         self._card = card
         self._checkup = checkup
@@ -109,7 +115,8 @@ class FullHeartbeat:
     async def run(self) -> None:
         while (late_s := await self._rounds.next()) is not None:
             try:
-                await self._registry.announce(self._card, self._everything(late_s))
+                card = self._card()
+                await self._registry.announce(card, self._everything(card, late_s))
             except EzError as error:
                 _log.warning("heartbeat: %s", error)
 
@@ -122,9 +129,9 @@ class FullHeartbeat:
     def stop(self) -> None:
         self._rounds.stop()
 
-    def _everything(self, late_s: float) -> Health:
-        health = self._checkup.look(late_s, named_most=len(self._card.agents))
-        well = dict.fromkeys((agent.name for agent in self._card.agents), "")
+    def _everything(self, card: HostCard, late_s: float) -> Health:
+        health = self._checkup.look(late_s, named_most=len(card.agents))
+        well = dict.fromkeys((agent.name for agent in card.agents), "")
         return msgspec.structs.replace(health, agents=well | health.agents)
 
 
@@ -154,8 +161,10 @@ class _Rounds:
         self._woken.set()
 
 
-def make_heartbeat(settings: Settings, registry: Registry, card: HostCard, checkup: Checkup, clock: Clock) -> Heartbeat:
-    """The heartbeat that the settings name."""
+def make_heartbeat(
+    settings: Settings, registry: Registry, card: Callable[[], HostCard], checkup: Checkup, clock: Clock
+) -> Heartbeat:
+    """The heartbeat that the settings name. `card`: the host's card as it is now."""
     if settings.heartbeat == "full":
         return FullHeartbeat(registry, card, checkup)
     return DeltaHeartbeat(registry, card, checkup, clock)

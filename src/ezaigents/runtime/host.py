@@ -13,16 +13,18 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ezaigents.agents import Agent, Declared
 from ezaigents.clock import Clock
 from ezaigents.engine import Connection
 from ezaigents.policy import RetryPolicy
 from ezaigents.queue import Held, Queue, load_scripts
-from ezaigents.records import Answer, Claim, HostCard
+from ezaigents.records import PROVIDER, AgentCard, Answer, Claim, HostCard
 from ezaigents.runtime.cache import Cache
 from ezaigents.runtime.claim import Claimer
 from ezaigents.runtime.context import RunContext
@@ -52,7 +54,8 @@ class Host:
     """Runs the declared agents. `await start()`, then `await run()` until `stop()`; all in one event loop.
 
     `places`: workspace root by place id. `durability`: the engine's, where ours to configure. The connection is open,
-    and the host's name is locked, by the caller.
+    and the host's name is locked, by the caller. `cards`: the agents' cards as they are now, where keys that come and
+    go change them. `providers_paused`: told which providers of models are paused.
     """
 
     def __init__(
@@ -70,8 +73,12 @@ class Host:
         clock: Clock,
         *,
         durability: str = "",
+        cards: Callable[[], tuple[AgentCard, ...]] | None = None,
+        providers_paused: Callable[[frozenset[str]], None] | None = None,
     ) -> None:
         self.card = card
+        self._cards = cards
+        self._providers_paused = providers_paused
         self._settings = settings
         self._connection = connection
         self._queue = queue
@@ -99,7 +106,6 @@ class Host:
             durability=durability,
             durability_wanted=settings.engine_fsync if durability else "",
         )
-        self._heartbeat = make_heartbeat(settings, team.registry, card, self._checkup, clock)
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
@@ -126,7 +132,8 @@ class Host:
             pauses=self._pauses,
             on_took=self._took,
         )
-        self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, paused=self._pauses.update)
+        self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, paused=self._on_paused)
+        self._heartbeat = make_heartbeat(settings, team.registry, self._card_now, self._checkup, clock)
 
     @property
     def running(self) -> int:
@@ -138,8 +145,8 @@ class Host:
         taken_back = await self._sweeper.reap_former_self(self.card.name)
         if taken_back:
             _log.warning("%d tasks of a former host %s were taken back", taken_back, self.card.name)
-        await self._connection.listen(channel=self._control)
-        await self._delivery.start(self._claimer.notice, self._sweeper.look)
+        await self._queue.answered(lambda: self._connection.listen(channel=self._control))
+        await self._queue.answered(lambda: self._delivery.start(self._claimer.notice, self._sweeper.look))
         await self._team.registry.announce(self.card)
 
     async def run(self) -> None:
@@ -347,10 +354,28 @@ class Host:
             self.stop()
         elif word == "halt":
             self._halt()
+        elif word == "keys":
+            self._heartbeat.look_now()
         elif word in ("cancel", "deadline") and len(rest) == 2 and rest[1].isdigit():
             attempt = self._running.get(Held(rest[0], int(rest[1])))
             if attempt is not None:
                 attempt.interrupt(Stop.CANCELLED if word == "cancel" else Stop.DEADLINE)
+
+    def _on_paused(self, names: Collection[str]) -> None:
+        self._pauses.update(names)
+        if self._providers_paused is not None:
+            self._providers_paused(
+                frozenset(name.removeprefix(PROVIDER) for name in names if name.startswith(PROVIDER))
+            )
+
+    def _card_now(self) -> HostCard:
+        """The host's card; agents that can work now, and could not before, are offered work at the next look."""
+        if self._cards is not None and (cards := self._cards()) != self.card.agents:
+            self.card = msgspec.structs.replace(self.card, agents=cards)
+            for card in cards:
+                self._agents[card.name].card = card
+            self._sweeper.look()
+        return self.card
 
     def _halt(self) -> None:
         """An operator stopped all work: hand everything back now; the pause that came with it keeps it from us."""

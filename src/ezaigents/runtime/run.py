@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ezaigents.agents import Agent, HandBack, TaskFailed
+from ezaigents.agents import Agent, HandBack, NeedsApproval, TaskFailed
 from ezaigents.errors import EzError
 from ezaigents.policy import SUMMARY_MAX_BYTES, RetryPolicy, clip_bytes
 from ezaigents.queue import Held
@@ -90,9 +90,8 @@ async def run_attempt(
         return _outcome_of_stop(attempt)
     try:
         result = await _within_deadline(_worked(attempt, agent, context, applier), context.time_left_s())
-    except HandBack as reason:
-        _log.info("task %s is handed back: %s", claim.id, reason)
-        return Outcome(held, "release", delay_ms=round(reason.delay_s * 1000))
+    except (HandBack, NeedsApproval) as reason:
+        return _handed_back(held, reason)
     except asyncio.CancelledError:
         if attempt.stop is not None or _is_being_cancelled():
             return _outcome_of_stop(attempt)
@@ -105,8 +104,9 @@ async def run_attempt(
     except TaskFailed as failure:
         error = clip_bytes(str(failure), SUMMARY_MAX_BYTES)
         if not failure.retryable:
-            return Outcome(held, "fail", error=error)
-        return Outcome(held, "retry", error=error, delay_ms=_delay_ms(retry, claim, luck))
+            return Outcome(held, "fail", result=failure.spent, error=error)
+        delay_ms = _delay_ms(retry, claim, luck)
+        return Outcome(held, "retry", result=failure.spent, error=error, delay_ms=delay_ms)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - an agent may break in any way; its neighbours must not notice
@@ -126,7 +126,8 @@ async def _worked(
     if claim.patch_state in (PatchState.APPLYING, PatchState.APPLIED) and await _goes_on(attempt, applier()):
         return Result(applied=True)
     result = await agent().run(claim, context)
-    if result.patch and not result.applied and (run := await context.run()) is not None and run.apply:
+    wants_apply = result.patch and not result.applied and not result.partial
+    if wants_apply and (run := await context.run()) is not None and run.apply:
         return await _applied(attempt, result, applier())
     return result
 
@@ -152,10 +153,19 @@ async def _applied(attempt: Attempt, result: Result, applier: Applier) -> Result
         raise HandBack(str(error), delay_s=_GO_ON_AGAIN_S) from error
     except EzError as error:
         _log.warning("task %s: its patch is left to be applied by hand: %s", attempt.claim.id, error)
-        return result
+        return msgspec.structs.replace(result, summary=f"not applied: {error}; {result.summary}")
     if outcome.state is not PatchState.APPLIED:
         raise _Conflict(f"conflict: {outcome.why}")
     return msgspec.structs.replace(result, applied=True)
+
+
+def _handed_back(held: Held, reason: HandBack | NeedsApproval) -> Outcome:
+    """Tried again later, no attempt is spent: after a while, or when a person has answered."""
+    if isinstance(reason, NeedsApproval):
+        _log.info("task %s waits for approval: %s", held.id, reason)
+        return Outcome(held, "ask", question=reason.question, asks=str(reason))
+    _log.info("task %s is handed back: %s", held.id, reason)
+    return Outcome(held, "release", error=str(reason), delay_ms=round(reason.delay_s * 1000))
 
 
 class _Conflict(Exception):

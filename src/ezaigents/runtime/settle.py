@@ -20,13 +20,15 @@ _BATCH = 256
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How an attempt ended: `verb` is finish, fail, retry, release or cancel."""
+    """How an attempt ended: `verb` is finish, fail, retry, release, ask or cancel."""
 
     held: Held
     verb: str
     result: Result | None = None
     error: str = ""
     delay_ms: int = 0
+    question: str = ""
+    asks: str = ""
 
 
 Settled = Callable[[Outcome, Answer | None], None]
@@ -67,14 +69,17 @@ class Settler:
 
     def _call(self, verb: str, outcomes: list[Outcome]) -> Coroutine[Any, Any, list[Answer]]:
         queue = self._queue
+        spent = {o.held: o.result for o in outcomes if o.result is not None}
         match verb:
             case "finish":
                 return queue.finish([(o.held, o.result or Result()) for o in outcomes])
             case "retry":
-                return queue.retry([(o.held, o.delay_ms, o.error) for o in outcomes])
+                return queue.retry([(o.held, o.delay_ms, o.error) for o in outcomes], spent)
             case "fail":
-                return queue.fail([(o.held, o.error) for o in outcomes])
+                return queue.fail([(o.held, o.error) for o in outcomes], spent)
             case "release":
-                return queue.release_for([(o.held, o.delay_ms) for o in outcomes])
+                return queue.release_for([(o.held, o.delay_ms, o.error) for o in outcomes])
+            case "ask":
+                return queue.ask([(o.held, o.question, o.asks) for o in outcomes])
             case _:
                 return queue.stop_cancelled([o.held for o in outcomes])

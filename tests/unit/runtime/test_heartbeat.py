@@ -84,7 +84,9 @@ class Scene:
         self.clock = ManualClock()
         self.book = HealthBook()
         self.checkup = Watched(self.book, home, memory_limit_bytes=2**50)
-        self.heartbeat: Heartbeat = DeltaHeartbeat(self.registry, _CARD, self.checkup, self.clock, look_s=_NEVER_S)
+        self.heartbeat: Heartbeat = DeltaHeartbeat(
+            self.registry, lambda: _CARD, self.checkup, self.clock, look_s=_NEVER_S
+        )
 
     async def look(self) -> list[tuple[str, Health | None]]:
         """Have it look once; returns what it said."""
@@ -215,7 +217,7 @@ def test_what_may_or_may_not_have_arrived_is_said_again(scene: Scene) -> None:
 
 def test_it_looks_by_itself(scene: Scene) -> None:
     """Every `look_s` seconds, without being asked."""
-    scene.heartbeat = DeltaHeartbeat(scene.registry, _CARD, scene.checkup, scene.clock, look_s=0.01)
+    scene.heartbeat = DeltaHeartbeat(scene.registry, lambda: _CARD, scene.checkup, scene.clock, look_s=0.01)
 
     async def story() -> None:
         await until(lambda: scene.checkup.looks >= 3)
@@ -256,7 +258,7 @@ def test_a_loop_that_hung_is_noticed(scene: Scene) -> None:
         assert await scene.look() == []
         assert scene.checkup.latest_s == 0.0
         scene.heartbeat.stop()
-        scene.heartbeat = DeltaHeartbeat(scene.registry, _CARD, scene.checkup, scene.clock, look_s=0.01)
+        scene.heartbeat = DeltaHeartbeat(scene.registry, lambda: _CARD, scene.checkup, scene.clock, look_s=0.01)
         async with scene.beating():
             looks = scene.checkup.looks
             await until(lambda: scene.checkup.looks > looks)
@@ -271,7 +273,7 @@ def test_a_loop_that_hung_is_noticed(scene: Scene) -> None:
 
 def test_full_says_everything_every_time(scene: Scene) -> None:
     """Card, health and the state of every agent, more than twenty ailing ones too, changed or not."""
-    scene.heartbeat = FullHeartbeat(scene.registry, _CARD, scene.checkup, full_s=_NEVER_S)
+    scene.heartbeat = FullHeartbeat(scene.registry, lambda: _CARD, scene.checkup, full_s=_NEVER_S)
     names = [agent.name for agent in _CARD.agents]
     for name in names[:25]:
         scene.fail(name)
@@ -291,7 +293,7 @@ def test_full_says_everything_every_time(scene: Scene) -> None:
 
 def test_full_comes_round_by_itself_and_outlives_the_engine(scene: Scene) -> None:
     """It goes on every `full_s` seconds while the engine is away, and after it."""
-    scene.heartbeat = FullHeartbeat(scene.registry, _CARD, scene.checkup, full_s=0.01)
+    scene.heartbeat = FullHeartbeat(scene.registry, lambda: _CARD, scene.checkup, full_s=0.01)
     scene.registry.down = True
 
     async def story() -> None:
@@ -305,6 +307,6 @@ def test_full_comes_round_by_itself_and_outlives_the_engine(scene: Scene) -> Non
 
 def test_the_setting_chooses(scene: Scene) -> None:
     """`heartbeat` is delta by default; full is there to be compared with."""
-    parts = (scene.registry, _CARD, scene.checkup, scene.clock)
+    parts = (scene.registry, lambda: _CARD, scene.checkup, scene.clock)
     assert isinstance(make_heartbeat(Settings(), *parts), DeltaHeartbeat)
     assert isinstance(make_heartbeat(Settings(heartbeat="full"), *parts), FullHeartbeat)
