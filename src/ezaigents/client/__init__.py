@@ -3,30 +3,162 @@
 Job: find the fleet of a data folder, hand in runs, follow them, steer tasks. Not its job: running agents (runtime).
 """
 
-from ezaigents.client.client import Client, check_agent
-from ezaigents.client.halt import Halted
-from ezaigents.client.operator import Locks, Operator
-from ezaigents.client.problems import Problem
-from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status
-from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
-from ezaigents.client.watch import Progress
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ezaigents.lazy import loader
+
+if TYPE_CHECKING:
+    from ezaigents.client.approving import Decided
+    from ezaigents.client.choosing import Choice, choose_agent
+    from ezaigents.client.client import Client, check_agent
+    from ezaigents.client.halt import Halted
+    from ezaigents.client.listing import Page, Sought, list_page
+    from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
+    from ezaigents.client.operator import Locks, Operator
+    from ezaigents.client.patchfile import patch_of
+    from ezaigents.client.planning import Plan, check_able, check_files, named, plan
+    from ezaigents.client.problems import Problem
+    from ezaigents.client.shapes import (
+        CountsRow,
+        RunDetail,
+        RunResult,
+        TaskDetail,
+        TaskRow,
+        counts_of,
+        counts_row,
+        run_detail,
+        run_result,
+        task_detail,
+        task_row,
+    )
+    from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status, card_row
+    from ezaigents.client.steps import StepRow, failed_tries, step_rows, with_costs
+    from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
+    from ezaigents.client.watch import Event, Progress, place_of_event
 
 __all__ = [
     "PROMPT_MAX_BYTES",
     "AgentPresence",
     "AgentRow",
+    "Choice",
     "Client",
+    "CountsRow",
+    "Decided",
     "EngineRow",
+    "Event",
     "FilesTaken",
     "Halted",
     "Handed",
     "HostRow",
     "Locks",
     "Operator",
+    "Page",
+    "Plan",
     "Problem",
     "Progress",
+    "RunDetail",
+    "RunResult",
+    "Sought",
     "Status",
+    "StepRow",
+    "TaskDetail",
+    "TaskRow",
     "Wish",
+    "card_row",
+    "check_able",
     "check_agent",
+    "check_files",
+    "check_ids",
     "check_prompt",
+    "choose_agent",
+    "counts_of",
+    "counts_row",
+    "failed_tries",
+    "find",
+    "list_page",
+    "named",
+    "patch_of",
+    "place_of_event",
+    "plan",
+    "run_detail",
+    "run_result",
+    "step_rows",
+    "task_detail",
+    "task_ids",
+    "task_row",
+    "tasks_by_id",
+    "tasks_of",
+    "with_costs",
 ]
+
+_FILES = {
+    "approving": ("Decided",),
+    "choosing": (
+        "Choice",
+        "choose_agent",
+    ),
+    "client": (
+        "Client",
+        "check_agent",
+    ),
+    "halt": ("Halted",),
+    "listing": (
+        "Page",
+        "Sought",
+        "list_page",
+    ),
+    "lookup": (
+        "check_ids",
+        "find",
+        "task_ids",
+        "tasks_by_id",
+        "tasks_of",
+    ),
+    "operator": (
+        "Locks",
+        "Operator",
+    ),
+    "patchfile": ("patch_of",),
+    "planning": ("Plan", "check_able", "check_files", "named", "plan"),
+    "problems": ("Problem",),
+    "shapes": (
+        "CountsRow",
+        "RunDetail",
+        "RunResult",
+        "TaskDetail",
+        "TaskRow",
+        "counts_of",
+        "counts_row",
+        "run_detail",
+        "run_result",
+        "task_detail",
+        "task_row",
+    ),
+    "status": (
+        "AgentPresence",
+        "AgentRow",
+        "EngineRow",
+        "HostRow",
+        "Status",
+        "card_row",
+    ),
+    "steps": (
+        "StepRow",
+        "failed_tries",
+        "step_rows",
+        "with_costs",
+    ),
+    "submit": (
+        "PROMPT_MAX_BYTES",
+        "FilesTaken",
+        "Handed",
+        "Wish",
+        "check_prompt",
+    ),
+    "watch": ("Event", "Progress", "place_of_event"),
+}
+
+if not TYPE_CHECKING:  # else every misspelt name would pass the type check
+    __getattr__ = loader(__name__, _FILES)

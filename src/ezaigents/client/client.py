@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ezaigents.client.choosing import unknown_agent
 from ezaigents.client.company import look_round
+from ezaigents.client.listing import Page, Sought, list_page
 from ezaigents.client.operator import Operator
 from ezaigents.client.status import (
     AgentPresence,
@@ -22,15 +24,14 @@ from ezaigents.client.status import (
     used_memory,
 )
 from ezaigents.client.submit import CHANGING_KINDS, FilesTaken, Handed, Wish, build_run, other_ids
-from ezaigents.client.watch import Event, Progress, events, watch_run
+from ezaigents.client.watch import Event, Progress, events, events_after, watch_run
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
 from ezaigents.errors import AgentUnavailable, EngineDown, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
-from ezaigents.policy import nearest_name
 from ezaigents.queue import Keys, Queue, find_in_history
-from ezaigents.records import AgentCard, AgentState, Answer, HostCard, Run, Task
+from ezaigents.records import AgentCard, AgentState, Answer, HostCard, PatchState, Run, Task
 from ezaigents.settings import Settings
 from ezaigents.team import Overlap, Team
 from ezaigents.workspace import place_id
@@ -102,21 +103,28 @@ class Client:
         members = await look_round(self.queue, self.team, self.settings, at_once=at_once)
         return [member.seen.card for member in members if member.lives]
 
-    async def agents(self) -> list[AgentPresence]:
-        """Every agent by name, with those whose hosts are gone; slots add up over the hosts where it is ready."""
+    async def agents(self, *, need_host: bool = False) -> list[AgentPresence]:
+        """Every agent by name, with those whose hosts are gone; slots add up over the hosts where it is ready.
+
+        `need_host`: raise NotRunning where none lives (any more).
+        """
         busy, paused = await self._busy(), await self.queue.paused()
         rows: dict[str, AgentPresence] = {}
-        for member in await look_round(self.queue, self.team, self.settings):
+        members = await look_round(self.queue, self.team, self.settings)
+        if need_host and not any(member.lives for member in members):
+            raise NotRunning(_no_host(self.settings))
+        for member in members:
             for card in member.seen.card.agents:
                 row = agent_row(card, member, busy.get(card.name, 0), paused)
                 rows[card.name] = both_rows(rows[card.name], row) if card.name in rows else row
         return sorted(rows.values(), key=lambda row: row.name)
 
-    async def status(self) -> Status:
-        """What `ez status` shows."""
+    async def status(self, agents: Sequence[AgentPresence] | None = None) -> Status:
+        """What `ez status` shows. `agents`: where somebody has looked already."""
         hosts = await self.hosts()
         named = [host for host in hosts if host.name == self.settings.name] or hosts
-        agents, counts, memory = await asyncio.gather(self.agents(), self.queue.counts(), used_memory(self.queue))
+        agents = await self.agents() if agents is None else agents
+        counts, memory = await asyncio.gather(self.queue.counts(), used_memory(self.queue))
         host = named[0] if named else None
         return Status(
             ready=host is not None,
@@ -143,7 +151,8 @@ class Client:
         hosts = await self.hosts()
         if not hosts:  # the last one has left since we connected
             raise NotRunning(_no_host(self.settings))
-        check_agent(wish.agent, [card for host in hosts for card in host.agents])
+        cards = [card for host in hosts for card in host.agents]
+        check_agent(wish.agent, cards)
         if not any(self.place in host.places for host in hosts):
             raise NotRunning(
                 f"the fleet on {self.settings.home} does not serve the workspace {self.settings.workspace}; "
@@ -156,6 +165,7 @@ class Client:
             workspace=self.settings.workspace_path,
             place=self.place,
             make_id=self._make_id,
+            whole=any(card.whole for card in cards if card.name == wish.agent),
         )
         overlaps = await self._overlaps(wish, handed)
         known = await self.queue.submit(handed.specs, run=handed.run, max_open=self.settings.queue_max_open)
@@ -180,11 +190,20 @@ class Client:
             async for progress in watch_run(reader, self.queue, run_id):
                 yield progress
 
-    async def events(self, *, since: str = "$") -> AsyncIterator[list[Event]]:
-        """Yield events as they come, and an empty list after each quiet while; never ends."""
+    async def events(self, *, since: str = "$", quiet_s: float = 2.0) -> AsyncIterator[list[Event]]:
+        """Yield events as they come, and an empty list after each `quiet_s` (at most 10); never ends."""
         async with Connection(self._connection.address, client_name="ez-events") as reader:
-            async for batch in events(reader, self.queue, since=since):
+            async for batch in events(reader, self.queue, since=since, quiet_s=quiet_s):
                 yield batch
+
+    async def last_event(self) -> str:
+        """The id of the newest event; "0-0" where there is none."""
+        last = await self.queue.read("XREVRANGE", self.queue.keys.events(), "+", "-", "COUNT", 1)
+        return str(last[0][0].decode()) if last else "0-0"
+
+    async def events_since(self, event_id: str) -> list[Event] | None:
+        """What happened after an event; None where the engine does not keep all of that any more."""
+        return await events_after(self.queue, event_id)
 
     # -- read and steer ------------------------------------------------------------------------------------------
 
@@ -234,6 +253,15 @@ class Client:
                 return found[:most]
         return found
 
+    async def page(self, sought: Sought, *, most: int = 50, after: str = "") -> Page:
+        """A page of the list of tasks, with bounded work however many there are; see `list_page`."""
+        return await list_page(self.queue, sought, most=most, after=after)
+
+    async def last_ended(self, most: int) -> list[Task]:
+        """The tasks that ended last and are not dead, newest first."""
+        ids = await self.queue.read("ZREVRANGE", self.queue.keys.ended(), 0, most - 1)
+        return await self.queue.tasks([one.decode() for one in ids])
+
     async def cancel(self, task_ids: Sequence[str]) -> list[str]:
         """Cancel tasks; see Queue.cancel for the answers."""
         answers: list[str] = []
@@ -241,12 +269,43 @@ class Client:
             answers += await self.queue.cancel(task_ids[start : start + _READ_BATCH])
         return answers
 
-    async def retry(self, task_ids: Sequence[str]) -> list[Answer]:
-        """Have ended tasks tried again; see Queue.revive for the answers."""
+    async def retry(self, task_ids: Sequence[str], *, fresh: bool = False, from_step: int = 0) -> list[Answer]:
+        """Have ended tasks tried again; see Queue.revive for the answers.
+
+        `fresh`: from the beginning. `from_step`: as if the answer of that step, and what followed, had not been given;
+        0 = from where they stopped. Raises InputError for a step that was not answered.
+        """
+        if fresh and from_step:
+            raise InputError("from_step", "goes back to a step, and fresh to the beginning: give one of them")
+        tasks = await self.tasks(task_ids)
+        if not fresh:
+            await asyncio.to_thread(self._keep_work, tasks)
+        for task in tasks if fresh or from_step else ():
+            if task.state.terminal and task.fence:
+                fence = await self.queue.new_fence()
+                await asyncio.to_thread(self._go_back, task, fence, from_step)
         answers: list[Answer] = []
         for start in range(0, len(task_ids), _READ_BATCH):
             answers += await self.queue.revive(task_ids[start : start + _READ_BATCH])
         return answers
+
+    def _go_back(self, task: Task, fence: int, step: int) -> None:
+        """To before a step, or to the beginning; what was spent is kept in mind."""
+        from ezaigents.agents.model.rewinding import begin_again, rewind
+
+        folder = self.settings.home_path / "tasks" / task.id
+        if step:
+            rewind(folder, fence, step)
+        else:
+            begin_again(folder, task.fence, fence)
+
+    def _keep_work(self, tasks: Sequence[Task]) -> None:
+        """Tasks go on from their journals; changes that are in the tree already are not theirs to make any more."""
+        from ezaigents.agents.attempts import forget_files
+
+        for task in tasks:
+            if task.state.terminal and task.partial and task.patch_state is PatchState.APPLIED:
+                forget_files(self.settings.home_path / "tasks" / task.id, task.fence + 1)
 
     async def tell_host(self, name: str, word: str) -> int:
         """Publish a word on a host's control channel; returns how many heard it."""
@@ -282,15 +341,11 @@ def _no_host(settings: Settings) -> str:
 
 def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
     """Raise InputError (with the nearest name) for an unknown agent, AgentUnavailable for one that cannot work."""
-    named = [card for card in cards if card.name == name]
-    if not named:
-        hint = nearest_name(name, {card.name for card in cards})
-        raise InputError(
-            "agent",
-            f"no agent {name!r}" + (f"; did you mean {hint!r}?" if hint else "; `ez agents` lists them"),
-        )
-    if all(card.state is AgentState.UNAVAILABLE for card in named):
-        raise AgentUnavailable(name, named[0].reason)
+    found = [card for card in cards if card.name == name]
+    if not found:
+        raise unknown_agent(name, [card.name for card in cards])
+    if all(card.state is AgentState.UNAVAILABLE for card in found):
+        raise AgentUnavailable(name, found[0].reason)
 
 
 def _words_without_engine(settings: Settings) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 import msgspec
 
+from ezaigents.client.approving import Decided, decide
 from ezaigents.client.company import Member, look_round
 from ezaigents.client.conversation import said
 from ezaigents.client.halt import Halted, stop_all
@@ -22,7 +24,7 @@ from ezaigents.errors import EngineDown, InputError
 from ezaigents.patches import Applier, ApplyOutcome
 from ezaigents.policy import nearest_name
 from ezaigents.queue import Queue
-from ezaigents.records import EVERYTHING, AgentCard, AgentState
+from ezaigents.records import EVERYTHING, PROVIDER, AgentCard, AgentState, Approval
 from ezaigents.settings import Settings
 from ezaigents.team import USER, FileLease, Letter, MailboxFull, Message, Team, Waiting, expand
 
@@ -57,7 +59,10 @@ class Operator:
     # -- pause and stop ------------------------------------------------------------------------------------------
 
     async def pause(self, agents: Sequence[str] = ()) -> list[str]:
-        """Let agents take no more tasks, none named = all of them; returns who is paused. Raises InputError."""
+        """Let agents take no more tasks, none named = all of them; returns who is paused. Raises InputError.
+
+        `provider:NAME`: no model of that provider is asked, until it is resumed.
+        """
         await self._check_agents(agents)
         return await self._queue.pause(list(agents) or [EVERYTHING])
 
@@ -74,9 +79,33 @@ class Operator:
     async def _check_agents(self, agents: Sequence[str]) -> None:
         known = {card.name for card in await self.cards()} | set(await self._queue.paused())
         for name in agents:
-            if name not in known:
+            if name.startswith(PROVIDER):
+                from ezaigents.providers import load_catalogue
+
+                settings = msgspec.structs.replace(self._settings, models="real")
+                load_catalogue(settings, os.environ).provider(name.removeprefix(PROVIDER))
+            elif name not in known:
                 hint = nearest_name(name, known)
                 raise InputError("agent", f"no agent {name[:80]!r}" + (f"; did you mean {hint!r}?" if hint else ""))
+
+    # -- approvals -----------------------------------------------------------------------------------------------
+
+    async def approve(self, task_ids: Sequence[str]) -> list[Decided]:
+        """Let tasks do what they ask for now; it is in the audit log first. Raises ConfigError, RetryLater."""
+        return [await self.decide(one, Approval.APPROVE) for one in task_ids]
+
+    async def deny(self, task_ids: Sequence[str], why: str = "") -> list[Decided]:
+        """The same, not letting them; `why`: words for their agents."""
+        return [await self.decide(one, Approval.DENY, why) for one in task_ids]
+
+    async def decide(
+        self, task_id: str, verdict: Approval, why: str = "", *, question: str = "", by: str = ""
+    ) -> Decided:
+        """Answer one question, and no other that was asked since it was read; "" = the one of now.
+
+        `by`: who decides, besides the user whose process this is; it is in the audit log with him.
+        """
+        return await decide(self._queue, self._settings.home_path, task_id, verdict, why, question=question, by=by)
 
     # -- patches -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ezaigents.client.company import Member
+from ezaigents.queue import ANSWER_WITHIN_MS
 from ezaigents.records import PatchState, Task
 from ezaigents.team import State, Waiting
 
@@ -19,6 +20,7 @@ _WAIT_LEAST_MS = 10_000
 """Tasks at the same files take turns: a wait shorter than this is how it should be."""
 _MAIN = "main"
 _MEMORY_SHARE = 0.9
+_HELD_BACK_SHOWN = 20
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Waiting, ...]
     lanes: tuple[LaneFacts, ...]
     patches: tuple[Task, ...]
+    asking: tuple[Task, ...] = ()
+    held_back: tuple[Task, ...] = ()
     dead: int
     unread: dict[str, int]
     mailbox_most: int
@@ -90,7 +94,7 @@ def waiting_since_ms(task: Task) -> int:
 
 def find_problems(facts: Facts) -> list[Problem]:
     """All of them, the worst sort first."""
-    rules = (_hosts, _engine, _conflicts, _no_progress, _waits, _starving, _mail, _dead)
+    rules = (_hosts, _engine, _asking, _held_back, _conflicts, _no_progress, _waits, _starving, _mail, _dead)
     return [problem for rule in rules for problem in rule(facts)]
 
 
@@ -149,6 +153,30 @@ def _engine(facts: Facts) -> Iterator[Problem]:
             who="the engine",
             why=f"its durability is {facts.durability}: a crash may lose what was acknowledged",
             advice="set `appendonly yes` and `appendfsync always` there",
+        )
+
+
+def _asking(facts: Facts) -> Iterator[Problem]:
+    for task in facts.asking:
+        left = _ago(task.due_ms - facts.now_ms)
+        yield Problem(
+            kind="needs-approval",
+            who=f"task {task.id} ({task.agent}, {task.title})",
+            why=f"it asks: {task.asks}",
+            advice=f"`ez approve {task.id}` or `ez deny {task.id}`; without an answer it is denied in {left}",
+            since_ms=task.due_ms - ANSWER_WITHIN_MS,
+        )
+
+
+def _held_back(facts: Facts) -> Iterator[Problem]:
+    """Tasks that will be tried again by themselves: nothing needs doing, if what keeps them is known to pass."""
+    for task in facts.held_back[:_HELD_BACK_SHOWN]:
+        yield Problem(
+            kind="waits-to-be-tried",
+            who=f"task {task.id} ({task.agent}, {task.title})",
+            why=task.error,
+            advice=f"it is tried again in {_ago(task.due_ms - facts.now_ms)}; `ez cancel {task.id}` ends it",
+            since_ms=task.started_ms,
         )
 
 

@@ -26,12 +26,16 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
 class AgentPresence(AgentRow, frozen=True, kw_only=True):
     """The same, and how it is. `health`: healthy, busy, degraded, paused or gone; `why`: what ails it.
 
-    `capabilities`: what it can be asked for.
+    `capabilities`: what it is good at. `kinds`: what it can be asked for, () = everything. `models`: the routes that
+    may answer for it, () = it asks no model. `simulated`: a simulator answers in their place.
     """
 
     health: str
     why: str
     capabilities: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    simulated: bool = False
 
     def row(self) -> AgentRow:
         """What `ez status` says of it."""
@@ -86,6 +90,25 @@ def agent_row(card: AgentCard, member: Member, busy: int, paused: Container[str]
         health=presence.state.value,
         why=presence.why,
         capabilities=card.capabilities,
+        kinds=card.kinds,
+        models=card.models,
+        simulated=card.simulated,
+    )
+
+
+def card_row(card: AgentCard) -> AgentPresence:
+    """An agent that nobody runs yet, by its card."""
+    return AgentPresence(
+        name=card.name,
+        state=card.state.value,
+        slots=card.slots,
+        busy=0,
+        health="",
+        why=card.reason,
+        capabilities=card.capabilities,
+        kinds=card.kinds,
+        models=card.models,
+        simulated=card.simulated,
     )
 
 

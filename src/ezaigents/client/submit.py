@@ -50,7 +50,9 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for. `paths`: relative to the workspace, files or folders, none = all of it.
 
-    `apply`: patches are put into the workspace as soon as they are made.
+    `apply`: patches are put into the workspace as soon as they are made. `check`: a command that must succeed for the
+    work to count as finished, as its arguments. `budget_microusd`: what the run may cost, 0 = as the settings say.
+    `record`: what models answer is kept, so that the run can be replayed.
     """
 
     prompt: str
@@ -63,16 +65,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int = 3
     key: str = ""
     apply: bool = False
+    check: tuple[str, ...] = ()
+    budget_microusd: int = 0
+    record: bool = False
 
 
-def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: Callable[[], str]) -> Handed:
+def build_run(
+    wish: Wish, *, home: Path, workspace: Path, place: str, make_id: Callable[[], str], whole: bool = False
+) -> Handed:
     """Plan a run: tasks of a sensible size over the files, and a summary task that waits for all of them.
 
-    Long prompts and lists of paths are written to the data folder first.
+    `whole`: its agent takes a job as one task. Long prompts and lists of paths are written to the data folder first.
     Raises InputError for an empty folder, too many files or too long a prompt.
     """
-    from ezaigents.agents.local import encode_payload, plan_tasks, summary_payload
-
     check_prompt(wish.prompt)
     files: list[FoundFile] = []
     for file in walk_inputs(workspace, wish.paths or ("",), home=home):
@@ -84,37 +89,9 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
         raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
     run_id = make_id()
     # The same wish under the same key must become the same tasks, so its lists may not be named after the run.
-    lists = _name_by_content(wish.key, files) if wish.key else run_id
-    specs = []
-    for number, portion in enumerate(plan_tasks(files)):
-        spec = TaskSpec(
-            id=make_id(),
-            run=run_id,
-            agent=wish.agent,
-            place=place,
-            kind=wish.kind,
-            title=portion.title,
-            payload=encode_payload(home, lists, number, portion.paths),
-            priority=wish.priority,
-            delay_ms=wish.delay_ms,
-            deadline_ms=wish.deadline_ms,
-            max_attempts=wish.max_attempts,
-            key=f"{wish.key}#{number}" if wish.key else "",
-        )
-        specs.append(spec)
-    summary = TaskSpec(
-        id=make_id(),
-        run=run_id,
-        agent=wish.agent,
-        place=place,
-        kind=wish.kind,
-        title="summary",
-        payload=summary_payload(),
-        priority=wish.priority,
-        parents=tuple(spec.id for spec in specs),
-        on_parent_failure=OnParentFailure.RUN,
-        key=f"{wish.key}#summary" if wish.key else "",
-    )
+    lists = _name_by_content(wish, files) if wish.key else run_id
+    planned = _one_task if whole else _portions
+    specs = planned(wish, files, home, lists, run_id, place, make_id)
     prompt_file = ""
     if len(wish.prompt.encode("utf-8", "surrogateescape")) > PROMPT_INLINE_MAX_BYTES:
         prompt_file = _write_prompt(home, run_id, wish.prompt)
@@ -126,15 +103,79 @@ def build_run(wish: Wish, *, home: Path, workspace: Path, place: str, make_id: C
         kind=wish.kind,
         workspace=os.fsencode(workspace).decode("utf-8", "backslashreplace"),
         place=place,
-        summary_task=summary.id,
+        summary_task=specs[-1].id,
         apply=wish.apply,
+        budget_microusd=wish.budget_microusd,
+        record=wish.record,
     )
     paths = tuple(file.path for file in files[:_PATHS_LOOKED_AT])
-    return Handed(run=run, specs=(*specs, summary), paths=paths)
+    return Handed(run=run, specs=tuple(specs), paths=paths)
 
 
-def _name_by_content(key: str, files: Sequence[FoundFile]) -> str:
-    text = "\0".join([key, *(file.path for file in files)])
+def _one_task(
+    wish: Wish,
+    files: Sequence[FoundFile],
+    home: Path,
+    lists: str,
+    run_id: str,
+    place: str,
+    make_id: Callable[[], str],
+) -> list[TaskSpec]:
+    """The whole job as one task, which is told the paths as they were named."""
+    from ezaigents.agents.model.brief import Brief, encode_brief
+
+    named = [path or "." for path in wish.paths] or ["."]
+    title = named[0] if len(named) == 1 else f"{named[0]} and {len(named) - 1:,} more"
+    payload = encode_brief(home, lists, Brief(paths=wish.paths, check=wish.check))
+    return [_spec(wish, make_id(), run_id, place, title=title, payload=payload, part="0")]
+
+
+def _portions(
+    wish: Wish,
+    files: Sequence[FoundFile],
+    home: Path,
+    lists: str,
+    run_id: str,
+    place: str,
+    make_id: Callable[[], str],
+) -> list[TaskSpec]:
+    """A task per portion of the files, and the summary last."""
+    from ezaigents.agents.local import encode_payload, plan_tasks, summary_payload
+
+    specs = []
+    for number, portion in enumerate(plan_tasks(files)):
+        payload = encode_payload(home, lists, number, portion.paths)
+        specs.append(_spec(wish, make_id(), run_id, place, title=portion.title, payload=payload, part=str(number)))
+    summary = _spec(wish, make_id(), run_id, place, title="summary", payload=summary_payload(), part="summary")
+    parents = tuple(spec.id for spec in specs)
+    rule = OnParentFailure.RUN
+    return [
+        *specs,
+        msgspec.structs.replace(
+            summary, parents=parents, on_parent_failure=rule, delay_ms=0, deadline_ms=0, max_attempts=3
+        ),
+    ]
+
+
+def _spec(wish: Wish, task_id: str, run_id: str, place: str, *, title: str, payload: str, part: str) -> TaskSpec:
+    return TaskSpec(
+        id=task_id,
+        run=run_id,
+        agent=wish.agent,
+        place=place,
+        kind=wish.kind,
+        title=title,
+        payload=payload,
+        priority=wish.priority,
+        delay_ms=wish.delay_ms,
+        deadline_ms=wish.deadline_ms,
+        max_attempts=wish.max_attempts,
+        key=f"{wish.key}#{part}" if wish.key else "",
+    )
+
+
+def _name_by_content(wish: Wish, files: Sequence[FoundFile]) -> str:
+    text = "\0".join([wish.key, *(file.path for file in files), "", *wish.paths, "", *wish.check])
     return "key-" + hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
 

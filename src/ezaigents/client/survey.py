@@ -16,6 +16,9 @@ from ezaigents.team import Team
 
 _PATCHES_MOST = 20_000
 """Ended tasks whose patch is looked at, the newest first; a busy fleet has no more within the hour they are kept."""
+_DELAYED_MOST = 20_000
+"""Delayed tasks looked at for a question, those due first: an answer is due within days."""
+_HELD_BACK_MOST = 100
 _BATCH = 1000
 _LANE_ENDS = 200
 """So many tasks at each end of a lane are looked at: the urgent ones, and those that urgent ones may keep back."""
@@ -29,6 +32,7 @@ async def survey(queue: Queue, team: Team, settings: Settings, *, memory: Memory
     running = await _tasks_in(queue, queue.keys.leased())
     touched_by = await team.radar.files([task.id for task in running])
     lanes = [name.decode() for name in await queue.read("SMEMBERS", queue.keys.waiting())]
+    delayed = await _delayed(queue)
     agents = sorted({card.name for member in hosts for card in member.seen.card.agents})
     return Facts(
         now_ms=now_ms,
@@ -40,6 +44,8 @@ async def survey(queue: Queue, team: Team, settings: Settings, *, memory: Memory
         waiting=tuple(await team.leases.waiting()),
         lanes=tuple([await _lane(queue, lane, hosts, running) for lane in sorted(lanes)]),
         patches=tuple(await _unsettled(queue)),
+        asking=tuple(one for one in delayed if one.waits_for_answer),
+        held_back=tuple(one for one in delayed if not one.waits_for_answer),
         dead=counts["dead"],
         unread=await team.messages.counts(agents) if agents else {},
         mailbox_most=settings.mailbox_most,
@@ -95,10 +101,23 @@ async def _unsettled(queue: Queue) -> list[Task]:
     """Tasks whose patch is in conflict, or is being applied."""
     ended = await queue.read("ZRANGE", queue.keys.ended(), -_PATCHES_MOST, -1)
     open_ids = await queue.read("ZRANGE", queue.keys.dead(), -_PATCHES_MOST, -1)
-    ids = [task_id.decode() for task_id in (*ended, *open_ids)]
-    found: list[str] = []
+    states = await _fields(queue, "patch_state", [task_id.decode() for task_id in (*ended, *open_ids)])
+    return await queue.tasks([one for one, state in states.items() if state in _UNSETTLED])
+
+
+async def _delayed(queue: Queue) -> list[Task]:
+    """Tasks that wait for a person, or to be tried again because something failed."""
+    delayed = await queue.read("ZRANGE", queue.keys.delayed(), 0, _DELAYED_MOST - 1)
+    ids = [task_id.decode() for task_id in delayed]
+    questions, errors = await _fields(queue, "asks_id", ids), await _fields(queue, "error", ids)
+    return await queue.tasks(list(dict.fromkeys((*questions, *list(errors)[:_HELD_BACK_MOST]))))
+
+
+async def _fields(queue: Queue, name: str, ids: Sequence[str]) -> dict[str, str]:
+    """One field of many tasks; those that have none are left out."""
+    found: dict[str, str] = {}
     for start in range(0, len(ids), _BATCH):
         part = ids[start : start + _BATCH]
-        states: list[Any] = await queue.read_many([("HGET", queue.keys.task(one), "patch_state") for one in part])
-        found += [one for one, state in zip(part, states, strict=True) if state and state.decode() in _UNSETTLED]
-    return await queue.tasks(found)
+        values: list[Any] = await queue.read_many([("HGET", queue.keys.task(one), name) for one in part])
+        found |= {one: value.decode() for one, value in zip(part, values, strict=True) if value}
+    return found

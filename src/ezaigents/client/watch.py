@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from ezaigents.engine import Arg, Connection
-from ezaigents.errors import EngineDown, TaskGone
+from ezaigents.errors import EngineDown, InputError, TaskGone
 from ezaigents.queue import Queue
 from ezaigents.records import PatchState, RunCounts, TaskState
 
@@ -23,6 +23,7 @@ _PAUSE_S = 0.05
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Some tasks of a run reached a state, or the patch of one did. `at_ms` is the engine's time.
 
+    `id`: its place in the stream of events; ids rise, and are compared as `(milliseconds, number)`.
     `patch`: where the patch of the one task stands now; none = the event is about the tasks' own state.
     """
 
@@ -31,6 +32,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[str, ...]
     at_ms: int
     patch: PatchState = PatchState.NONE
+    id: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +65,10 @@ class _Stream:
             return [_event(entry_id, fields) for entry_id, fields in entries]
 
 
-async def events(reader: Connection, queue: Queue, *, since: str = "$") -> AsyncIterator[list[Event]]:
-    """Yield events as they come, and an empty list after each quiet while. Never ends; survives the engine's restart.
+async def events(
+    reader: Connection, queue: Queue, *, since: str = "$", quiet_s: float = _BLOCK_MS / 1000
+) -> AsyncIterator[list[Event]]:
+    """Yield events as they come, and an empty list after each `quiet_s`. Never ends; survives the engine's restart.
 
     `reader` is a connection of its own, because it waits inside the engine. `since`: an id of the stream,
     "$" = from now, "0" = all that is kept.
@@ -75,7 +79,7 @@ async def events(reader: Connection, queue: Queue, *, since: str = "$") -> Async
         since = last[0][0].decode() if last else "0"
     stream = _Stream(reader, key, since)
     while True:
-        yield await stream.read("BLOCK", _BLOCK_MS)
+        yield await stream.read("BLOCK", round(quiet_s * 1000))
 
 
 async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncIterator[Progress]:
@@ -104,6 +108,24 @@ async def watch_run(reader: Connection, queue: Queue, run_id: str) -> AsyncItera
             yield Progress(counts=run.counts, news=tuple(news))
 
 
+async def events_after(queue: Queue, event_id: str) -> list[Event] | None:
+    """The events after this one; None where the stream, which is capped, may have lost some of them."""
+    first = await queue.read("XRANGE", queue.keys.events(), "-", "+", "COUNT", 1)
+    if first and place_of_event(first[0][0].decode()) > place_of_event(event_id):
+        return None
+    entries = await queue.read("XRANGE", queue.keys.events(), f"({event_id}", "+")
+    return [_event(entry_id, fields) for entry_id, fields in entries]
+
+
+def place_of_event(event_id: str) -> tuple[int, int]:
+    """An event's id as what it is compared by. Raises InputError for what is none."""
+    at_ms, _, number = event_id.partition("-")
+    parts = (at_ms, number)
+    if not all(part.isascii() and part.isdigit() and len(part) <= 20 and int(part) < 2**64 for part in parts):
+        raise InputError("event id", f"{event_id[:80]!r} has not the form MILLISECONDS-NUMBER")
+    return int(at_ms), int(number)
+
+
 def _entries(reply: object, key: str) -> list[tuple[bytes, list[bytes]]]:
     if isinstance(reply, dict):
         return list(reply.get(key.encode(), []))
@@ -118,4 +140,5 @@ def _event(entry_id: bytes, fields: list[bytes]) -> Event:
         tasks=tuple(pairs[b"t"].decode().split()),
         at_ms=int(entry_id.split(b"-")[0]),
         patch=PatchState(pairs.get(b"p", b"none").decode()),
+        id=entry_id.decode(),
     )

@@ -54,6 +54,7 @@ def _facts(**fields: Any) -> Facts:
 
 
 _CONFLICT = _task(state=TaskState.DONE, patch_state=PatchState.CONFLICT, patch_error="a.py")
+_ASKING = _task(state=TaskState.DELAYED, asks="command: ls", asks_id="q", due_ms=_NOW_MS + 3_600_000)
 _GONE = _member(State.GONE, "last seen 90 s ago", name="other")
 
 
@@ -92,6 +93,7 @@ def test_all_is_well() -> None:
         ({"lanes": (_lane(),)}, "starving", "memory"),
         ({"unread": {"claude": 100}}, "mailbox-full", "100 messages"),
         ({"dead": 2}, "dead", "not tried again"),
+        ({"asking": (_ASKING,)}, "needs-approval", "command: ls"),
     ],
 )
 def test_each_problem_says_why_and_what_to_do(fields: dict[str, Any], kind: str, words: str) -> None:
@@ -101,6 +103,14 @@ def test_each_problem_says_why_and_what_to_do(fields: dict[str, Any], kind: str,
     assert words in problem.why
     assert problem.who
     assert "`" in problem.advice or "wait" in problem.advice or "drop" in problem.advice
+
+
+def test_a_question_says_what_to_type_and_by_when() -> None:
+    """Both commands, with the task's id, how long there is, and since when it is asked."""
+    problem = _one(asking=(_ASKING,))
+    assert "`ez approve t1` or `ez deny t1`" in problem.advice
+    assert "denied in 60 min" in problem.advice
+    assert problem.since_ms == _ASKING.due_ms - 7 * 86_400_000
 
 
 def test_progress_counts_as_well_as_the_start() -> None:
