@@ -1,0 +1,99 @@
+"""The OpenAPI 3.1 document. Job: the table of ways as a document; pure. Not its job: serving it (ways/description).
+
+Nothing in it is written by hand: paths and words come from the ways, schemas from the types that are decoded and
+encoded, so that it cannot say other than what is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ezaigents.api.answers import JSON
+from ezaigents.api.failing import PROBLEM
+from ezaigents.api.way import SAFE, Way
+
+_PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
+_ID = {"type": "string", "pattern": "^[0-9a-hjkmnp-tv-z]{18}$"}
+_ALWAYS = (401, 403, 421, 429, 503)
+_WITH_BODY = (413, 415)
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457: what happened, to what, and the way out. `field`: what in the request is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str = ""
+
+
+def document(ways: Sequence[Way], version: str) -> dict[str, Any]:
+    """The whole document of these ways."""
+    types = [kind for way in ways for kind in (way.takes, *_each(way.gives)) if kind is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*types, ProblemDetails], ref_template="#/components/schemas/{name}"
+    )
+    known = iter(schemas)
+    paths: dict[str, dict[str, Any]] = {}
+    for way in ways:
+        takes = next(known) if way.takes is not None else None
+        given = [next(known) for _ in _each(way.gives)]
+        gives = {"anyOf": given} if len(given) > 1 else next(iter(given), None)
+        path = _PARAM.sub(r"{\1}", way.path)
+        paths.setdefault(path, {})[way.method.lower()] = _operation(way, takes, gives)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ez Aigents", "version": version, "description": "A fleet of agents over HTTP."},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"bearer": []}],
+    }
+
+
+def _each(gives: Any) -> tuple[Any, ...]:
+    return gives if isinstance(gives, tuple) else () if gives is None else (gives,)
+
+
+def _operation(way: Way, takes: Any, gives: Any) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": way.endpoint.__name__,
+        "summary": way.what,
+        "responses": {str(code): _response(way, gives) for code in (way.status, *way.also)} | _problems(way),
+    }
+    if way.role is None:
+        operation["security"] = []
+    else:
+        operation["x-role"] = way.role.value
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAM.findall(way.path)]
+    parameters += [
+        {"name": one.name, "in": "query", "schema": one.schema, "description": one.what} for one in way.queries
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if takes is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": takes}}}
+    return operation
+
+
+def _response(way: Way, gives: Any) -> dict[str, Any]:
+    if gives is None:
+        return {"description": way.what} | ({"content": {way.given_as: {}}} if way.given_as else {})
+    return {"description": way.what, "content": {way.given_as: {"schema": gives}}}
+
+
+def _problems(way: Way) -> dict[str, Any]:
+    body = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    always = _ALWAYS if way.role is not None else (403, 413, 421)
+    codes = {*always, *way.raises, *(_WITH_BODY if way.takes is not None else ())}
+    found: dict[str, Any] = {str(code): {"description": "see `detail`", "content": body} for code in sorted(codes)}
+    if way.method in SAFE and way.gives is not None:
+        found["304"] = {"description": "what the ETag names is what there is"}
+    return found

@@ -1,0 +1,82 @@
+"""The site while it serves. Job: uvicorn in the host's own loop, and the client it asks. Not its job: routes (app).
+
+uvicorn's main loop wakes ten times a second to see whether it should end. Here nothing waits like that: the server is
+started and stopped by whoever owns it, and costs nothing while nobody asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Sequence
+
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from ezaigents.access import Access
+from ezaigents.api.app import make_app
+from ezaigents.api.house import House
+from ezaigents.api.porch import Porch
+from ezaigents.api.site import Site
+from ezaigents.api.way import Way
+from ezaigents.api.ways import WAYS
+from ezaigents.api.wire import BoundedProtocol, websocket_protocol
+from ezaigents.client import Client
+from ezaigents.settings import Settings
+
+_log = logging.getLogger(__name__)
+_KEEP_ALIVE_S = 75
+_STOP_S = 1
+_MESSAGE_MOST_BYTES = 64 * 1024
+
+
+class Serving:
+    """The site of one host, on one port."""
+
+    def __init__(self, settings: Settings, port: int, ways: Sequence[Way] = WAYS) -> None:
+        self._settings = settings
+        self._port = port
+        self._ways = ways
+        self._leaving = contextlib.AsyncExitStack()
+
+    async def start(self, listening: socket.socket) -> None:
+        """Answer on a socket that listens already. Raises NotRunning, EngineDown, ConfigError."""
+        settings = self._settings
+        client = await self._leaving.enter_async_context(Client.connect(settings, need_host=False))
+        access = Access(settings.home_path)
+        await asyncio.to_thread(access.own_token)
+        house = House(settings, client, access)
+        config = Config(
+            make_app(house, Site.of(settings, self._port), self._ways),
+            http=BoundedProtocol,
+            ws=websocket_protocol,  # type: ignore[arg-type]  # called like a class
+            ws_max_size=_MESSAGE_MOST_BYTES,
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_STOP_S,
+            interface="asgi3",
+            ssl_certfile=settings.tls_cert or None,
+            ssl_keyfile=settings.tls_key or None,
+        )
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what clients do wrong is theirs to see
+        config.load()
+        server = Server(config)
+        server.lifespan = config.lifespan_class(config)
+        server.servers = []
+        porch = Porch(listening, lambda: BoundedProtocol(config, server.server_state, {}), config.ssl)
+        porch.open()
+        self._leaving.push_async_callback(server.shutdown)
+        self._leaving.push_async_callback(porch.close)
+        self._leaving.push_async_callback(house.say_goodbye)
+
+    async def stop(self) -> None:
+        """End streams, let answers end, and close."""
+        await self._leaving.aclose()

@@ -1,0 +1,65 @@
+"""One way into the fleet: a method, a path, and who may take it. Job: the table all else is made from; pure.
+
+The gate, the router and the OpenAPI document read the same table, so that none of them knows a route the others do
+not. Not its job: answering (the files in `ways`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from ezaigents.access import Role
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+SAFE = frozenset({"GET", "HEAD"})
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter in a query string. `schema`: its JSON schema."""
+
+    name: str
+    schema: dict[str, Any]
+    what: str
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """`role`: who may take it, None = everybody. `takes`, `gives`: the types of what goes in and comes out as JSON.
+
+    `gives` may be several, one of which comes out.
+    `also`: other statuses with which `gives` comes out. `raises`: the problems it answers with besides those of every
+    way. `given_as`: the media type that comes out.
+    """
+
+    method: str
+    path: str
+    role: Role | None
+    endpoint: Endpoint
+    what: str
+    takes: Any = None
+    gives: Any = None
+    status: int = 200
+    queries: tuple[Query, ...] = ()
+    also: tuple[int, ...] = ()
+    raises: tuple[int, ...] = ()
+    given_as: str = "application/json"
+
+
+class WayFinder:
+    """Who may do what, before anything is routed."""
+
+    def __init__(self, ways: Sequence[Way]) -> None:
+        self._ways = [(compile_path(way.path)[0], way) for way in ways]
+
+    def needed(self, method: str, path: str) -> Role | None:
+        """The role that a request needs; None = it is for everybody. What is not in the table is for nobody below."""
+        method = "GET" if method == "HEAD" else method
+        for pattern, way in self._ways:
+            if way.method == method and pattern.match(path):
+                return way.role
+        return Role.READ if method in SAFE else Role.ADMIN

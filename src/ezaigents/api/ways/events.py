@@ -1,0 +1,118 @@
+"""`/api/events` and `/ws`: what happens, as it happens. Not its job: reading the engine (hub)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ezaigents.access import Role
+from ezaigents.api.house import House
+from ezaigents.api.hub import Hub, Told, Update
+from ezaigents.api.way import Query, Way
+from ezaigents.client import place_of_event
+from ezaigents.errors import EzError, InputError
+
+_log = logging.getLogger(__name__)
+KEEP_ALIVE_S = 55.0
+"""A comment as often as this keeps proxies from taking silence for the end."""
+_AGAIN_MS = 1000
+_SINCE = Query(name="since", schema={"type": "string"}, what="Id of the last event heard; also Last-Event-ID.")
+
+
+class EventStream(Response):
+    """Server-sent events, until the reader leaves, the site closes, or his access was taken back."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, hub: Hub, since: str, may_hear: Callable[[], bool]) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._hub = hub
+        self._may_hear = may_hear
+        self._since = since
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send(_body(f"retry: {_AGAIN_MS}\n\n".encode()))
+        leaving = asyncio.ensure_future(_left(receive, "http.disconnect"))
+        try:
+            async with self._hub.listening(self._since) as listener:
+                leaving.add_done_callback(lambda _: listener.end())
+                while not listener.ended:
+                    updates = await listener.take(KEEP_ALIVE_S)
+                    if not self._may_hear():
+                        break
+                    await send(_body(b"".join(map(_message, updates)) or b":\n\n"))
+        except EzError as error:  # the answer has begun; whoever listens comes back, and is told what is wrong then
+            _log.warning("a stream of events was ended: %s", error)
+        finally:
+            leaving.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def events(request: Request) -> Response:
+    """The stream. A browser that comes back says what it heard last, and hears what it missed."""
+    since = request.headers.get("last-event-id") or request.query_params.get("since", "")
+    if since:
+        place_of_event(since)
+    house = House.of(request)
+    return EventStream(house.hub, since, partial(house.access.is_good, request.scope["grant"]))
+
+
+async def socket(websocket: WebSocket) -> None:
+    """The same events for programs, one JSON text each. What they send is not looked at."""
+    house, since = House.of(websocket), websocket.query_params.get("since", "")
+    try:
+        if since:
+            place_of_event(since)
+    except InputError as error:
+        await websocket.close(1008, str(error)[:100])
+        return
+    await websocket.accept()
+    async with house.hub.listening(since) as listener:
+        hearing = asyncio.create_task(_left(websocket.receive, "websocket.disconnect"))
+        hearing.add_done_callback(lambda _: listener.end())
+        try:
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, EzError):
+                while not listener.ended:
+                    updates = await listener.take(KEEP_ALIVE_S)
+                    if not house.access.is_good(websocket.scope["grant"]):
+                        break
+                    for update in updates:
+                        await websocket.send_text(update.data.decode())
+                if not hearing.done():
+                    await websocket.close(1001)
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+
+
+async def _left(receive: Receive, word: str) -> None:
+    """Wait until the other side has gone; what it says is not looked at."""
+    while (await receive())["type"] != word:
+        pass
+
+
+def _message(update: Told) -> bytes:
+    head = b"id: " + update.id.encode() + b"\n" if update.id else b""
+    return head + b"data: " + update.data + b"\n\n"
+
+
+def _body(data: bytes) -> dict[str, object]:
+    return {"type": "http.response.body", "body": data, "more_body": True}
+
+
+WAYS = (
+    Way(
+        method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update, queries=(_SINCE,),
+        raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
+    ),
+)  # fmt: skip

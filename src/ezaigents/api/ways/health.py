@@ -1,0 +1,59 @@
+"""`/api/health`, `/api/status`: whether the fleet can work. Not its job: what is stuck (problems)."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ezaigents.access import Role
+from ezaigents.api.answers import answer
+from ezaigents.api.gate import role_of
+from ezaigents.api.house import House
+from ezaigents.api.way import Way
+from ezaigents.client import Status
+from ezaigents.errors import RetryLater
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`ok`: tasks are taken and kept. The rest is told only to those with a token.
+
+    `alive`: this process answers. `ready`: a host works. `durability`: the engine's fsync policy. `why`: what ails it.
+    """
+
+    ok: bool
+    alive: bool | None = None
+    ready: bool | None = None
+    durability: str = ""
+    why: str = ""
+
+
+async def health(request: Request) -> Response:
+    """Ask the engine, and whether a host lives."""
+    house, why, ready = House.of(request), "", False
+    try:
+        ready = bool(await house.client.hosts(at_once=True))
+    except RetryLater as error:
+        why = str(error)
+    told = Health(ok=ready)
+    if role_of(request.scope) is not None:
+        durability = house.client.engine.durability
+        told = Health(ok=ready, alive=True, ready=ready, durability=durability, why=why)
+    return answer(request, told, 200 if ready else 503)
+
+
+async def status(request: Request) -> Response:
+    """What `ez status --json` prints."""
+    return answer(request, await House.of(request).client.status())
+
+
+WAYS = (
+    Way(
+        method="GET", path="/api/health", role=None, endpoint=health, gives=Health, also=(503,),
+        what="Whether tasks are taken and kept; with a token, also why not.",
+    ),
+    Way(
+        method="GET", path="/api/status", role=Role.READ, endpoint=status, gives=Status,
+        what="Whether the fleet is ready, and what it holds.",
+    ),
+)  # fmt: skip

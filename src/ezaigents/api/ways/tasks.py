@@ -1,0 +1,297 @@
+"""`/api/tasks`: list, hand in, look at, and steer tasks. Not its job: what a wish means (wishes)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ezaigents.access import Grant, Role
+from ezaigents.api.answers import Nothing, answer, read_body
+from ezaigents.api.house import House
+from ezaigents.api.way import Query, Way
+from ezaigents.api.wishes import WISHES_MOST, AskedFor, wish_of
+from ezaigents.client import (
+    Plan,
+    RunResult,
+    Sought,
+    StepRow,
+    TaskDetail,
+    check_ids,
+    plan,
+    run_result,
+    step_rows,
+    task_detail,
+    with_costs,
+)
+from ezaigents.errors import InputError, LimitReached
+from ezaigents.patches import ApplyOutcome
+from ezaigents.records import Approval, PatchState, TaskKind, TaskState
+
+_TASK = "/api/tasks/{id}"
+_PAGE = 50
+_PAGE_MOST = 500
+
+
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some tasks. `next`: the cursor of those that follow, "" = these were the last.
+
+    `stopped_early`: so many were looked at that the page came before it was full; go on with `next`.
+    """
+
+    tasks: list[TaskDetail]
+    next: str
+    stopped_early: bool
+
+
+class Job(AskedFor, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A job. `yes`: hand it in although it may cost more than the setting `ask_above_usd`."""
+
+    yes: bool = False
+
+
+class Jobs(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of a list of jobs, in its order."""
+
+    runs: list[RunResult]
+
+
+class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`fresh`: from the beginning. `from_step`: as if from that step on nothing had happened; 0 = where it stopped."""
+
+    fresh: bool = False
+    from_step: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
+class Merging(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`merge`: where files changed since, merge what does not overlap; null = as the settings say."""
+
+    merge: bool | None = None
+
+
+class Yes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`question`: `asks_id` of what was read, so that nothing asked since is allowed; "" = whatever it asks now."""
+
+    question: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class Why(Yes, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`why`: words for the agent."""
+
+    why: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request about a task: `OK`, or why nothing did."""
+
+    id: str
+    answer: str
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """What the attempts at a task did, oldest first."""
+
+    steps: list[StepRow]
+
+
+async def list_tasks(request: Request) -> Response:
+    """A page of tasks: running first, then those that wait, then what ended last."""
+    house, params = House.of(request), request.query_params
+    limit = _number("limit", params.get("limit", str(_PAGE)), 1, _PAGE_MOST)
+    page = await house.client.page(sought_by(params), most=limit, after=params.get("cursor", ""))
+    home = house.settings.home_path
+    rows = [task_detail(task, home) for task in page.tasks]
+    return answer(request, TaskPage(tasks=rows, next=page.next, stopped_early=page.stopped_early))
+
+
+def sought_by(params: QueryParams) -> Sought:
+    """Which tasks a query string asks for; what is empty asks for nothing. Raises InputError."""
+    return Sought(
+        states=frozenset(_one(TaskState, "state", text) for text in params.getlist("state") if text),
+        agent=params.get("agent", ""),
+        kind=_one(TaskKind, "kind", params["kind"]) if params.get("kind") else None,
+        text=params.get("q", "")[:200],
+        asks=_flag(params.get("asks", "")),
+        patch=_one(PatchState, "patch", params["patch"]) if params.get("patch") else None,
+    )
+
+
+async def hand_in(request: Request) -> Response:
+    """Take one job, or a list of them. Each is on the disk before this answers."""
+    house, key = House.of(request), request.headers.get("idempotency-key", "")
+    asked: Job | list[Job] = await read_body(request, Job | list[Job])
+    if isinstance(asked, Job):
+        return answer(request, await _submit(house, await _planned(house, asked, key)), 201)
+    if not 0 < len(asked) <= WISHES_MOST:
+        raise InputError("body", f"takes 1 to {WISHES_MOST} jobs in a list, not {len(asked)}")
+    keys = [f"{key}-{number}" if key else "" for number in range(len(asked))]
+    plans = [
+        await _planned(house, job, one, f"[{number}].")
+        for number, (job, one) in enumerate(zip(asked, keys, strict=True))
+    ]
+    return answer(request, Jobs(runs=[await _submit(house, planned) for planned in plans]), 201)
+
+
+async def _planned(house: House, job: Job, key: str, place: str = "") -> Plan:
+    """What is to be handed in; of a list, nothing is before all of it is planned."""
+    try:
+        planned = await plan(house.client, await asyncio.to_thread(wish_of, job, house.settings, key))
+    except InputError as error:
+        field = "paths" if error.field == "path" else error.field
+        raise InputError(place + field, error.message) from error
+    if planned.costs_more_than(house.settings.ask_above_usd) and not job.yes:
+        from ezaigents.budget import shown_usd
+
+        most = shown_usd(planned.forecast.high) if planned.forecast else ""
+        raise LimitReached(f"this may cost up to {most}, more than ask_above_usd; to hand it in all the same: yes")
+    return planned
+
+
+async def _submit(house: House, planned: Plan) -> RunResult:
+    handed = await house.client.submit(planned.wish)
+    tasks = await house.client.tasks([spec.id for spec in handed.specs])
+    return run_result(handed.run.id, tasks, house.settings.home_path)
+
+
+async def show_task(request: Request) -> Response:
+    """One task, purged ones too."""
+    house = House.of(request)
+    task = await house.client.task(_id(request))
+    counted = await asyncio.to_thread(with_costs, [task], house.settings.home_path)
+    return answer(request, task_detail(counted[0], house.settings.home_path))
+
+
+async def show_steps(request: Request) -> Response:
+    """What its attempts did."""
+    house = House.of(request)
+    task = await house.client.task(_id(request))
+    return answer(request, Steps(steps=await asyncio.to_thread(step_rows, task, house.settings.home_path)))
+
+
+async def cancel(request: Request) -> Response:
+    """Cancel it; a running one is asked to stop."""
+    await read_body(request, Nothing)
+    house, task_id = House.of(request), _id(request)
+    await house.client.task(task_id)
+    return answer(request, Said(id=task_id, answer=(await house.client.cancel([task_id]))[0]))
+
+
+async def retry(request: Request) -> Response:
+    """Have an ended one tried again."""
+    again: Again = await read_body(request, Again)
+    house, task_id = House.of(request), _id(request)
+    await house.client.task(task_id)
+    answers = await house.client.retry([task_id], fresh=again.fresh, from_step=again.from_step)
+    return answer(request, Said(id=task_id, answer=answers[0].value))
+
+
+async def apply(request: Request) -> Response:
+    """Put its patch into the workspace."""
+    merging: Merging = await read_body(request, Merging)
+    house, task_id = House.of(request), _id(request)
+    outcome = await house.client.operator.apply(task_id, merge=merging.merge)
+    return answer(request, outcome, 200 if outcome.state == "applied" else 409)
+
+
+async def approve(request: Request) -> Response:
+    """Let it do what it asks for."""
+    given: Yes = await read_body(request, Yes)
+    return await _decide(request, Approval.APPROVE, given.question)
+
+
+async def deny(request: Request) -> Response:
+    """Do not let it; the words reach its agent."""
+    given: Why = await read_body(request, Why)
+    return await _decide(request, Approval.DENY, given.question, given.why)
+
+
+async def _decide(request: Request, verdict: Approval, question: str, why: str = "") -> Response:
+    house, task_id = House.of(request), _id(request)
+    await house.client.task(task_id)
+    grant: Grant = request.scope["grant"]
+    by = f"{grant.kind.value} {grant.id} {grant.name}"
+    decided = await house.client.operator.decide(task_id, verdict, why, question=question, by=by)
+    return answer(request, Said(id=task_id, answer=decided.answer.value))
+
+
+def _id(request: Request) -> str:
+    return check_ids([request.path_params["id"]])[0]
+
+
+def _one(kind: Any, field: str, text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(field, f"takes {', '.join(kind)}, not {text[:80]!r}") from None
+
+
+def _flag(text: str) -> bool:
+    if text not in ("", "true", "false"):
+        raise InputError("asks", f"takes true or false, not {text[:80]!r}")
+    return text == "true"
+
+
+def _number(field: str, text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
+        raise InputError(field, f"takes a whole number from {least} to {most}, not {text[:80]!r}")
+    return int(text)
+
+
+_QUERIES = (
+    Query(
+        name="state",
+        schema={"type": "array", "items": {"enum": [one.value for one in TaskState]}},
+        what="Only tasks in one of these states.",
+    ),
+    Query(name="agent", schema={"type": "string"}, what="Only tasks of this agent."),
+    Query(name="kind", schema={"enum": [one.value for one in TaskKind]}, what="Only tasks of this kind."),
+    Query(name="q", schema={"type": "string", "maxLength": 200}, what="Somewhere in title, summary, error or id."),
+    Query(name="asks", schema={"type": "boolean"}, what="Only tasks that wait for a person."),
+    Query(name="patch", schema={"enum": [one.value for one in PatchState]}, what="Only with a patch that stands so."),
+    Query(name="limit", schema={"type": "integer", "minimum": 1, "maximum": _PAGE_MOST}, what="Tasks on a page."),
+    Query(name="cursor", schema={"type": "string"}, what="`next` of the page before."),
+)
+
+WAYS = (
+    Way(
+        method="GET", path="/api/tasks", role=Role.READ, endpoint=list_tasks, gives=TaskPage, queries=_QUERIES,
+        raises=(422,), what="Tasks: running first, then those that wait, then what ended last.",
+    ),
+    Way(
+        method="POST", path="/api/tasks", role=Role.OPERATE, endpoint=hand_in, takes=Job | list[Job],
+        gives=(RunResult, Jobs), status=201, raises=(402, 404, 409, 422),
+        what="Hand in a job, or a list of them; with an Idempotency-Key, a repetition is the same job.",
+    ),
+    Way(
+        method="GET", path=_TASK, role=Role.READ, endpoint=show_task, gives=TaskDetail, raises=(404, 422),
+        what="One task, purged ones too.",
+    ),
+    Way(
+        method="GET", path=f"{_TASK}/steps", role=Role.READ, endpoint=show_steps, gives=Steps, raises=(404, 422),
+        what="What its attempts did: answers, tools, tries that failed.",
+    ),
+    Way(
+        method="POST", path=f"{_TASK}/cancel", role=Role.OPERATE, endpoint=cancel, takes=Nothing, gives=Said,
+        raises=(404, 422), what="Cancel it; a running one is asked to stop.",
+    ),
+    Way(
+        method="POST", path=f"{_TASK}/retry", role=Role.OPERATE, endpoint=retry, takes=Again, gives=Said,
+        raises=(404, 422), what="Have an ended one tried again, from where it stopped.",
+    ),
+    Way(
+        method="POST", path=f"{_TASK}/apply", role=Role.OPERATE, endpoint=apply, takes=Merging, gives=ApplyOutcome,
+        raises=(404, 409, 422), what="Put its patch into the workspace.",
+    ),
+    Way(
+        method="POST", path=f"{_TASK}/approve", role=Role.OPERATE, endpoint=approve, takes=Yes, gives=Said,
+        raises=(404, 422), what="Let it do what it asks for now.",
+    ),
+    Way(
+        method="POST", path=f"{_TASK}/deny", role=Role.OPERATE, endpoint=deny, takes=Why, gives=Said,
+        raises=(404, 422), what="Do not let it; the words reach its agent.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,123 @@
+"""Connections that cannot take what is not theirs. Job: bounds on number, time and size beneath uvicorn's protocol.
+
+uvicorn leaves all of it to a proxy; here there is none. Not its job: who asks for what (gate).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+CONNECTIONS_MOST = 1000
+STRANGERS_MOST = 32
+"""Connections that have shown no valid token; where there are more, the one that has been silent longest goes."""
+HEAD_S = 10.0
+BODY_S = 30.0
+MESSAGE_MOST_BYTES = 2 * 1024 * 1024
+"""A body, with all that comes between and after its pieces; what is read of a body is less (gate)."""
+HEAD_MOST_BYTES = 32 * 1024
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """`known`: it has shown a valid token, or session, once."""
+
+    _strangers: ClassVar[OrderedDict[BoundedProtocol, None]] = OrderedDict()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known = False
+        self._head_bytes = 0
+        self._in_head = True
+        self._deadline: asyncio.TimerHandle | None = None
+        self._message_bytes = 0
+
+    def know(self) -> None:
+        """It belongs to somebody who may be here."""
+        if not self._known:
+            self._known = True
+            self._strangers.pop(self, None)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MOST:
+            transport.abort()
+            return
+        self._strangers[self] = None
+        if len(self._strangers) > STRANGERS_MOST:
+            longest, _ = self._strangers.popitem(last=False)
+            longest.transport.abort()
+        self._allow(HEAD_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._strangers.pop(self, None)
+        self._allow(0)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._deadline is None:
+                self._allow(HEAD_S)
+        else:
+            self._message_bytes += len(data)
+        super().data_received(data)
+        too_much = (self._in_head and self._head_bytes > HEAD_MOST_BYTES) or self._message_bytes > MESSAGE_MOST_BYTES
+        if too_much and not self.transport.is_closing():
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self.scope["state"]["line"] = self
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # what comes behind a body is passed over
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_bytes = self._message_bytes = 0
+        self._allow(BODY_S)
+        if self in self._strangers:
+            self._strangers.move_to_end(self)
+        if not self.url.startswith(b"/"):  # a whole address: the name in it counts, not that in Host
+            name = self.url.partition(b"://")[2].partition(b"/")[0]
+            self.headers[:] = [*(pair for pair in self.headers if pair[0] != b"host"), (b"host", name)]
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._allow(0)
+        self._in_head = True
+        self._message_bytes = 0
+        super().on_message_complete()
+        if (
+            self.cycle is not None and self.cycle.response_complete
+        ):  # answered before all of it came: from here on it rests like any other
+            self._allow(self.timeout_keep_alive)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._allow(0)
+        self._strangers.pop(self, None)
+        super().handle_websocket_upgrade()
+
+    def _allow(self, seconds: float) -> None:
+        """From now on it has so long; 0 = as long as it likes."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if seconds:
+            self._deadline = self.loop.call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self.transport.abort()
+
+
+def websocket_protocol(**options: Any) -> asyncio.Protocol:
+    """Make the protocol of an upgraded connection; its libraries are loaded at the first one."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+
+    return WSProtocol(**options)

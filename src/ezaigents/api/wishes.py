@@ -1,0 +1,93 @@
+"""What a program asks for. Job: a JSON wish to the client's Wish, with clear errors; pure but for looking at paths.
+
+Not its job: handing it in (ways/tasks).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from ezaigents.client import Wish, check_prompt
+from ezaigents.errors import InputError
+from ezaigents.records import TaskKind
+from ezaigents.sandbox import parse_command
+from ezaigents.settings import Settings
+from ezaigents.workspace import resolve_inputs
+
+WISHES_MOST = 100
+_DAY_S = 86_400
+_PATHS_MOST = 1000
+
+
+class AskedFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A job, as `ez run` takes it. `paths`: files and folders of the workspace, none = all of it.
+
+    `check`: a command that must succeed, as one would type it. `budget_usd`: what the run may cost, 0 = as the settings
+    say. `delay_s`, `deadline_s`: from now. `key`: handed in twice under one key, it is the same job.
+    """
+
+    prompt: str
+    paths: tuple[str, ...] = ()
+    agent: str = "auto"
+    kind: TaskKind = TaskKind.ANALYZE
+    priority: int = 5
+    delay_s: float = 0.0
+    deadline_s: float = 0.0
+    max_attempts: int = 3
+    key: str = ""
+    apply: bool = False
+    check: str = ""
+    budget_usd: float = 0.0
+    record: bool = False
+
+
+def wish_of(asked: AskedFor, settings: Settings, key: str = "") -> Wish:
+    """The wish behind what was asked for. Raises InputError naming the field, and what paths are refused for."""
+    check_prompt(asked.prompt)
+    _within("priority", asked.priority, 0, 9)
+    _within("delay_s", asked.delay_s, 0, 365 * _DAY_S)
+    _within("deadline_s", asked.deadline_s, 0, 365 * _DAY_S)
+    _within("max_attempts", asked.max_attempts, 1, 1000)
+    _within("budget_usd", asked.budget_usd, 0, 1_000_000)
+    if len(asked.paths) > _PATHS_MOST:
+        raise InputError("paths", f"takes {_PATHS_MOST:,} names at most; name a folder")
+    if any("\0" in path for path in asked.paths):
+        raise InputError("paths", "holds a NUL character")
+    return Wish(
+        prompt=asked.prompt,
+        paths=_paths(asked, settings),
+        agent=asked.agent,
+        kind=asked.kind,
+        priority=asked.priority,
+        delay_ms=round(asked.delay_s * 1000),
+        deadline_ms=round((time.time() + asked.deadline_s) * 1000) if asked.deadline_s else 0,
+        max_attempts=asked.max_attempts,
+        key=asked.key or key,
+        apply=asked.apply,
+        check=_command(asked.check),
+        budget_microusd=max(1, round(asked.budget_usd * 1_000_000)) if asked.budget_usd else 0,
+        record=asked.record,
+    )
+
+
+def _command(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(parse_command(line)) if line.strip() else ()
+    except InputError as error:
+        raise InputError("check", error.message) from error
+
+
+def _paths(asked: AskedFor, settings: Settings) -> tuple[str, ...]:
+    root = Path(settings.workspace)
+    try:
+        return tuple(resolve_inputs(settings.workspace, root, asked.paths or (".",), home=settings.home_path))
+    except InputError as error:
+        raise InputError("paths", error.message) from error
+
+
+def _within(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InputError(field, f"takes {least:g} to {most:,g}, not {str(value)[:40]}")
