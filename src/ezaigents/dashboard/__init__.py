@@ -1,0 +1,24 @@
+"""The fleet in a browser: pages, and the files they need; see README.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ezaigents.api.serving import Serving
+    from ezaigents.settings import Settings
+
+__all__ = ["load_site"]
+
+
+def load_site() -> Callable[[Settings, int], Serving]:
+    """Load the API and the pages; for `bind_door`, which calls it at the first connection."""
+    from functools import partial
+
+    from ezaigents.api.serving import Serving
+    from ezaigents.api.ways import WAYS
+    from ezaigents.dashboard.pages import PAGES
+
+    return partial(Serving, ways=(*PAGES, *WAYS))

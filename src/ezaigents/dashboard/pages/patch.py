@@ -1,0 +1,114 @@
+"""A patch as a page shows it. Job: git's text to files and lines, both sides beside each other; pure but for reading.
+
+Not its job: applying it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+_PATCH_MOST_BYTES = 1024 * 1024
+_LINES_MOST = 5000
+_HEAD = "diff --git "
+_RENAMED = "rename to "
+_NOTES = ("new file", "deleted file", "rename ", "Binary ", "GIT binary", "old mode", "new mode")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+
+
+class PatchLine(msgspec.Struct, frozen=True):
+    """`sign`: "+", "-", " " or "@" (the head of a hunk). Numbers are those of the line before and after; 0 = none."""
+
+    sign: str
+    before: int
+    after: int
+    text: str
+
+
+class PatchFile(msgspec.Struct):
+    """One file of a patch. `note`: what is not lines: binary, renamed, mode."""
+
+    name: str
+    lines: list[PatchLine]
+    note: str = ""
+
+
+class PatchView(msgspec.Struct, frozen=True):
+    """A patch as it is shown. `is_cut`: more of it is applied than is shown."""
+
+    files: list[PatchFile]
+    is_cut: bool = False
+
+
+def view_patch(home: Path, name: str) -> PatchView:
+    """The patch in a file beneath the data folder; empty where there is none any more."""
+    if not name:
+        return PatchView([])
+    try:
+        descriptor = os.open(home / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return PatchView([])
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(_PATCH_MOST_BYTES + 1)
+    view = patch_view(data[:_PATCH_MOST_BYTES].decode("utf-8", "backslashreplace"))
+    return PatchView(view.files, is_cut=view.is_cut or len(data) > _PATCH_MOST_BYTES)
+
+
+def patch_view(text: str) -> PatchView:
+    """Its files, at most some thousand lines of it in all."""
+    files: list[PatchFile] = []
+    before = after = shown = 0
+    for line in text.split("\n"):
+        if line.startswith(_HEAD):
+            files.append(PatchFile(_name_in(line.removeprefix(_HEAD)), []))
+            before = after = 0
+            continue
+        if not files:
+            continue
+        if shown >= _LINES_MOST:
+            return PatchView(files, is_cut=True)
+        file, hunk = files[-1], _HUNK.match(line)
+        if hunk:
+            before, after = int(hunk[1]), int(hunk[2])
+            file.lines.append(PatchLine("@", 0, 0, line))
+        elif not before and not after:
+            if line.startswith(_NOTES):
+                file.note = f"{file.note}; {line}" if file.note else line
+            if line.startswith(_RENAMED):
+                file.name = _unquoted(line.removeprefix(_RENAMED))
+            continue
+        elif line.startswith("+"):
+            file.lines.append(PatchLine("+", 0, after, line[1:]))
+            after += 1
+        elif line.startswith("-"):
+            file.lines.append(PatchLine("-", before, 0, line[1:]))
+            before += 1
+        elif line.startswith(" "):
+            file.lines.append(PatchLine(" ", before, after, line[1:]))
+            before, after = before + 1, after + 1
+        else:
+            continue
+        shown += 1
+    return PatchView(files)
+
+
+def _name_in(names: str) -> str:
+    """The name in `a/NAME b/NAME`, both quoted where it is odd; of a rename a line of its own tells it."""
+    return _unquoted(names[len(names) // 2 + 1 :]).removeprefix("b/")
+
+
+def _unquoted(name: str) -> str:
+    """A name as git writes it: in quotes, with bytes as octal numbers, where it is odd."""
+    if not (name.startswith('"') and name.endswith('"')):
+        return name
+    data = _ESCAPE.sub(lambda found: _byte(found[1]), name[1:-1].encode("utf-8", "surrogateescape"))
+    return data.decode("utf-8", "backslashreplace")
+
+
+def _byte(escape: bytes) -> bytes:
+    return bytes([int(escape, 8) & 255]) if escape.isdigit() else _LETTERS.get(escape, escape)

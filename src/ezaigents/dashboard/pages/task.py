@@ -1,0 +1,58 @@
+"""`/tasks/{id}`: one task: where it stands, what was done, its patch, and what can be done about it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ezaigents.access import Role
+from ezaigents.api.house import House
+from ezaigents.api.way import Way
+from ezaigents.client import check_ids, patch_of, step_rows, with_costs
+from ezaigents.dashboard.pages.patch import PatchView, view_patch
+from ezaigents.dashboard.rendering import page
+from ezaigents.errors import InputError
+from ezaigents.records import Task
+from ezaigents.settings import Settings
+
+_STEPS_MOST = 200
+_TEXT_MOST_CHARS = 4000
+
+
+async def task(request: Request) -> Response:
+    """One task as it is now."""
+    house = House.of(request)
+    task_id = check_ids([request.path_params["id"]])[0]
+    found = await house.client.task(task_id)
+    run = await house.client.run(found.run)
+    shown = await asyncio.to_thread(_read, found, house.settings)
+    return await page(
+        request,
+        "task.html",
+        task=shown[0],
+        prompt=run.prompt if run else "",
+        steps=shown[1][-_STEPS_MOST:],
+        left_out=max(0, len(shown[1]) - _STEPS_MOST),
+        patch=shown[2],
+        text_most=_TEXT_MOST_CHARS,
+    )
+
+
+def _read(found: Task, settings: Settings) -> tuple[Task, list[object], PatchView]:
+    """What lies in files: costs so far, steps, the patch."""
+    counted = with_costs([found], settings.home_path)[0]
+    try:
+        steps: list[object] = list(step_rows(found, settings.home_path))
+    except InputError:
+        steps = []
+    return counted, steps, view_patch(settings.home_path, patch_of(found, settings.home_path))
+
+
+WAYS = (
+    Way(
+        method="GET", path="/tasks/{id}", role=Role.READ, endpoint=task, given_as="text/html", raises=(404, 422),
+        what="The page of one task.",
+    ),
+)  # fmt: skip

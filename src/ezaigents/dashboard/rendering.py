@@ -1,0 +1,91 @@
+"""Templates to answers. Job: a whole page, or only the part of it that changed, with an entity tag.
+
+A page asks for its live part with the header `HX-Request`, and gets the template's block `live` alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ezaigents.access import Role
+from ezaigents.api.answers import is_known, tag_of
+from ezaigents.api.gate import role_of
+from ezaigents.api.house import House
+from ezaigents.budget import shown_usd
+from ezaigents.codec import printable
+from ezaigents.dashboard import words
+from ezaigents.dashboard.assets import address_of_asset
+from ezaigents.workspace import human_size
+
+_LEAST_PACKED_BYTES = 1024
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "lasted": words.lasted, "moment": words.moment, "money": shown_usd, "one_line": printable, "size": human_size,
+    }  # fmt: skip
+    environment.globals["asset"] = address_of_asset
+    return environment
+
+
+async def page(request: Request, name: str, **values: Any) -> Response:
+    """Answer with a template: whole, or its live part where only that is asked for. A long one takes a while."""
+    return await asyncio.to_thread(_page, request, name, values)
+
+
+def is_live_part(request: Request) -> bool:
+    """Whether only the part of a page is asked for that changes."""
+    return request.headers.get("hx-request") == "true"
+
+
+def _page(request: Request, name: str, values: dict[str, Any]) -> Response:
+    house, now_ms = House.of(request), time.time_ns() // 1_000_000
+    template = _environment().get_template(name)
+    role = role_of(request.scope)
+    values |= {
+        "path": request.url.path,
+        "here": _relative(request),
+        "role": role.value if role else "",
+        "may_operate": role is not None and role.includes(Role.OPERATE),
+        "workspace": house.settings.workspace,
+        "simulated": house.settings.models == "simulated",
+        "ago": lambda at_ms: words.ago(at_ms, now_ms),
+        "now_ms": now_ms,
+    }
+    if is_live_part(request):
+        text = "".join(template.blocks["live"](template.new_context(values)))
+    else:
+        text = template.render(values)
+    return _html(request, text.encode())
+
+
+def _html(request: Request, body: bytes) -> Response:
+    headers = {"etag": tag_of(body), "cache-control": "private, no-cache", "vary": "hx-request, accept-encoding"}
+    if is_known(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    if len(body) >= _LEAST_PACKED_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["content-encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
+    return Response(body, headers=headers, media_type="text/html")
+
+
+def _relative(request: Request) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")

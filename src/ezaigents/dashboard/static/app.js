@@ -1,0 +1,121 @@
+// What pages do besides being read. One tab of this browser listens for all of them; the others hear it from that one.
+(() => {
+  "use strict";
+  const AGAIN_MS = 300, POLL_MS = 5000, TOLD_MS = 8000;
+  const line = document.getElementById("line");
+  const told = document.getElementById("told");
+  let due = 0, hiding = 0, polling = 0;
+
+  const live = () => document.getElementById("live");
+  const say = (text) => {
+    told.textContent = text;
+    told.hidden = false;
+    clearTimeout(hiding);
+    hiding = setTimeout(() => { told.hidden = true; }, TOLD_MS);
+  };
+  const show = (word) => { line.textContent = word; line.className = word; };
+
+  // Read the live part again, soon, and once for all that happens meanwhile; not while nobody looks.
+  const refresh = () => {
+    if (due || document.hidden || !live() || !live().dataset.live) return;
+    due = setTimeout(() => { due = 0; htmx.trigger(live(), "live"); }, AGAIN_MS);
+  };
+  const concerns = (update) => {
+    const topics = live() ? (live().dataset.live || "").split(" ") : [];
+    if (update.type === "resync") return true;
+    if (update.type === "agent-update") return topics.includes("agents");
+    return topics.includes("tasks") || (update.tasks || []).some((id) => topics.includes("task:" + id));
+  };
+  const hear = (update) => {
+    if (update.type === "line") { show(update.word); return; }
+    if (concerns(update)) refresh();
+  };
+  document.addEventListener("visibilitychange", refresh);
+
+  // -- one stream for all tabs ------------------------------------------------------------------------------------
+  const others = "BroadcastChannel" in window ? new BroadcastChannel("ez-live") : null;
+  const tell = (update) => { hear(update); if (others) others.postMessage(update); };
+  const look = () => { tell({ type: "line", word: "polling" }); tell({ type: "resync" }); };
+  const poll = () => { if (!polling) { look(); polling = setInterval(look, POLL_MS); } };
+  const listen = () => {
+    const stream = new EventSource("/api/events");
+    let opened = false;
+    stream.onopen = () => {
+      clearInterval(polling);
+      polling = 0;
+      tell({ type: "line", word: "live" });
+      if (!opened) tell({ type: "resync" });
+      opened = true;
+    };
+    stream.onmessage = (event) => tell(JSON.parse(event.data));
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) { poll(); setTimeout(listen, POLL_MS); }
+      else tell({ type: "line", word: "reconnecting" });
+    };
+  };
+  if (others) {
+    others.onmessage = (event) => {
+      if (event.data.type === "who") { if (leads) others.postMessage({ type: "line", word: line.className || "live" }); }
+      else hear(event.data);
+    };
+  }
+  let leads = false;
+  if (!("EventSource" in window)) poll();
+  else if (others && navigator.locks) {
+    navigator.locks.request("ez-live", () => new Promise(() => { leads = true; listen(); }));
+    others.postMessage({ type: "who" });
+  } else listen();
+
+  // -- actions ----------------------------------------------------------------------------------------------------
+  const post = async (address, body) => {
+    const answer = await fetch(address, {
+      method: "POST", credentials: "same-origin", body: JSON.stringify(body),
+      headers: { "content-type": "application/json", "ez-request": "1", accept: "application/json" },
+    });
+    const given = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(given.detail || given.state || "refused (" + answer.status + ")");
+    return given;
+  };
+  const said = (given) => given.answer && given.answer !== "OK" ? "Nothing was done: " + given.answer : "Done";
+  const run = async (element, address, body) => {
+    element.disabled = true;
+    try {
+      const given = await post(address, body);
+      const then = element.dataset.then || (element.form && element.form.dataset.then);
+      if (then) location.assign(given.tasks && given.tasks.length === 1 ? "/tasks/" + given.tasks[0].id : then);
+      else { say(said(given)); if (live()) htmx.trigger(live(), "live"); }
+    } catch (error) { say(error.message); } finally { element.disabled = false; }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-post]");
+    if (!button) return;
+    const body = JSON.parse(button.dataset.body || "{}");
+    if (button.dataset.sure && !confirm(button.dataset.sure)) return;
+    if (button.dataset.ask) {
+      const words = prompt(button.dataset.words);
+      if (words === null) return;
+      body[button.dataset.ask] = words;
+    }
+    run(button, button.dataset.post, body);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-form]");
+    if (!form) return;
+    event.preventDefault();
+    const body = {};
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      if ("flag" in field.dataset) body[field.name] = field.checked;
+      else if ("list" in field.dataset) body[field.name] = field.value.split("\n").map((one) => one.trim()).filter(Boolean);
+      else if ("number" in field.dataset) { if (field.value) body[field.name] = Number(field.value); }
+      else body[field.name] = field.value;
+    }
+    run(event.submitter || form.querySelector("button"), form.dataset.form, body);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
+    const search = document.querySelector("input[type=search]");
+    if (search) { event.preventDefault(); search.focus(); }
+    else location.assign("/tasks");
+  });
+})();

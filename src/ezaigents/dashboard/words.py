@@ -1,0 +1,35 @@
+"""Values as people read them on a page. Job: times; pure. Not its job: where they stand (templates)."""
+
+from __future__ import annotations
+
+import time
+
+_STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def ago(at_ms: int, now_ms: int) -> str:
+    """How long ago, in its greatest unit: `4 min ago`; "" for never."""
+    if not at_ms:
+        return ""
+    return f"{_rough(max(0, now_ms - at_ms))} ago"
+
+
+def lasted(from_ms: int, to_ms: int) -> str:
+    """How long something took; "" for what has not begun."""
+    if not from_ms or to_ms < from_ms:
+        return ""
+    took_s = (to_ms - from_ms) / 1000
+    return f"{took_s:.1f} s" if took_s < 60 else _rough(to_ms - from_ms)
+
+
+def moment(at_ms: int) -> str:
+    """A time in ISO 8601, UTC; "" for never."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ms / 1000)) if at_ms else ""
+
+
+def _rough(duration_ms: int) -> str:
+    seconds = duration_ms // 1000
+    for unit_s, word in _STEPS:
+        if seconds >= unit_s:
+            return f"{seconds // unit_s} {word}"
+    return "0 s"

@@ -1,0 +1,292 @@
+"""Pages: what each shows, hostile text through every field, weight, and what keeps a browser on our side."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+from tests.integration.api.house import are_guarded
+from tests.integration.runtime.fleets import Yard, agent, at_once, working
+from tests.leaks import run, until
+
+from ezaigents.access import Access, Role
+from ezaigents.agents import Agent, Context, Declared, TaskFailed
+from ezaigents.api import bind_door
+from ezaigents.dashboard import load_site
+from ezaigents.dashboard.pages import PAGES
+from ezaigents.records import AgentCard, Claim, Result
+from ezaigents.settings import Settings
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}&lt;"
+_ADDRESSES = re.compile(r'(?:src|href)="(/static/[^"]+)"')
+
+
+class Site:
+    """The pages of a fleet at work, asked as a browser with a session asks."""
+
+    def __init__(self, settings: Settings, yard: Yard, port: int) -> None:
+        self.yard = yard
+        self.access = Access(settings.home_path)
+        self.http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
+
+    async def enter(self, role: Role = Role.ADMIN) -> httpx2.Response:
+        """Follow a link, as a browser does."""
+        self.http.cookies.clear()
+        return await self.http.get(f"/enter?code={self.access.give_link(role).text}", follow_redirects=True)
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        answer = await self.http.get(path, headers=headers)
+        are_guarded(answer.headers)
+        return answer
+
+
+@asynccontextmanager
+async def open_site(settings: Settings, *agents: Declared) -> AsyncIterator[Site]:
+    """A fleet whose agents are at work, and its pages."""
+    settings = msgspec.structs.replace(settings, port=0)
+    async with working(settings, *(agents or (agent(at_once),))) as yard:
+        door = bind_door(settings, load_site)
+        door.open()
+        site = Site(settings, yard, door.port)
+        try:
+            async with site.http:
+                assert (await site.enter()).status_code == 200
+                yield site
+        finally:
+            await door.close()
+
+
+class _Hostile:
+    """Says hostile things wherever it can say anything."""
+
+    async def run(self, claim: Claim, context: Context) -> Result:
+        if claim.title.startswith("fail"):
+            raise TaskFailed(HOSTILE)
+        name = f"tasks/{claim.id}/patch.diff"
+        path = context.settings.home_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"diff --git a/x b/{HOSTILE}\n@@ -1 +1 @@\n-{HOSTILE}\n+{HOSTILE}\n", "utf-8")
+        return Result(summary=HOSTILE, patch=name)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def _hostile(_: Settings) -> Agent:
+    return _Hostile()
+
+
+def test_hostile_text_is_only_ever_text(settings: Settings) -> None:
+    """What a user, a file name, an agent or an error says is shown as it is, and never becomes markup."""
+    card = AgentCard(name="a", capabilities=(HOSTILE,))
+
+    async def story() -> None:
+        async with open_site(settings, Declared(card, _hostile)) as site:
+            ids = await site.yard.hand_in(1, title=HOSTILE)
+            ids += await site.yard.hand_in(1, title=f"fail {HOSTILE}", max_attempts=1)
+            await site.yard.ended(ids)
+            pages = ["/", "/tasks", f"/tasks?q={HOSTILE}", "/new", "/problems", *(f"/tasks/{one}" for one in ids)]
+            shown = 0
+            for path in pages:
+                for more in ({}, {"HX-Request": "true"}):
+                    answer = await site.get(path, **more)
+                    assert answer.status_code == 200, (path, answer.text)
+                    assert "<script>" not in answer.text, path
+                    assert "<img" not in answer.text, path
+                    assert "'49" not in html.unescape(answer.text), f"{path}: what was said was worked out"
+                    shown += answer.text.count("&lt;script&gt;alert(1)")
+            assert shown > 10, "nothing hostile was shown: the test proves nothing"
+
+    run(story())
+
+
+def test_empty_pages_say_what_to_do_first(settings: Settings) -> None:
+    """Where there is nothing yet, the page says how there will be something."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert "Hand in the first job" in (await site.get("/tasks")).text
+            assert "No task is like that" in (await site.get("/tasks?state=dead")).text
+            assert "Nothing is stuck" in (await site.get("/problems")).text
+
+    run(story())
+
+
+def test_the_live_part_is_sent_alone_and_only_when_it_changed(settings: Settings) -> None:
+    """A page that is told of something reads its live part again, which is 304 while nothing in it moved."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            whole, part = await site.get("/tasks"), await site.get("/tasks", **{"HX-Request": "true"})
+            assert "<html" in whole.text
+            assert "<html" not in part.text
+            again = await site.get("/tasks", **{"HX-Request": "true", "If-None-Match": part.headers["etag"]})
+            assert again.status_code == 304
+            await site.yard.ended(await site.yard.hand_in(1, title="seen"))
+            moved = await site.get("/tasks", **{"HX-Request": "true", "If-None-Match": part.headers["etag"]})
+            assert moved.status_code == 200
+            assert "seen" in moved.text
+
+    run(story())
+
+
+def test_the_first_page_weighs_little(settings: Settings) -> None:
+    """At most 40 KB on the wire, in at most six requests, of which all but the page stay in the cache for ever."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            page = await site.get("/")
+            files = _ADDRESSES.findall(page.text)
+            assert len(files) + 1 <= 6
+            size = 0
+            for address in ("/", *files):
+                async with site.http.stream("GET", address) as answer:
+                    assert answer.status_code == 200
+                    size += sum([len(piece) async for piece in answer.aiter_raw()])
+                    if address != "/":
+                        assert "immutable" in answer.headers["cache-control"]
+                        same = await site.get(address, **{"If-None-Match": answer.headers["etag"]})
+                        assert same.status_code == 304
+            assert size <= 40_000
+
+    run(story())
+
+
+def test_no_page_has_a_script_or_a_style_in_it(settings: Settings) -> None:
+    """The policy lets none run, so one that is needed would be missing."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            ids = await site.yard.hand_in(1)
+            await site.yard.ended(ids)
+            for path in ("/", "/tasks", "/new", "/problems", f"/tasks/{ids[0]}"):
+                text = (await site.get(path)).text
+                assert not re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), path
+                assert not re.findall(r'(?:src|href)="(?:https?:)?//', text), path
+
+    run(story())
+
+
+def test_who_may_only_look_is_offered_nothing_else(settings: Settings) -> None:
+    """Buttons that the API would refuse are not there, nor is the page where jobs are handed in."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            ids = await site.yard.hand_in(1)
+            await site.yard.ended(ids)
+            assert "data-post" in (await site.get(f"/tasks/{ids[0]}")).text.partition("<main")[2]
+            await site.enter(Role.READ)
+            for path in ("/", f"/tasks/{ids[0]}"):
+                body = (await site.get(path)).text.partition("<main")[2].partition("</main")[0]
+                assert "data-post" not in body, path
+            assert (await site.get("/new")).status_code == 403
+
+    run(story())
+
+
+def test_a_person_is_refused_on_a_page(settings: Settings) -> None:
+    """Whoever comes without a session, or to a task that is nobody's, reads what to do; a program gets JSON."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            wrong = await site.get(f"/tasks/{'0' * 18}", Accept="text/html")
+            assert (wrong.status_code, wrong.headers["content-type"].partition(";")[0]) == (404, "text/html")
+            assert "`ez tasks` lists those there are" in wrong.text
+            site.http.cookies.clear()
+            for accept, kind in (("text/html,*/*", "text/html"), ("*/*", "application/problem+json")):
+                answer = await site.get("/", Accept=accept)
+                assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (401, kind)
+                assert "ez open" in answer.text
+            hostile = await site.get("/enter?code=<script>", Accept="text/html")
+            assert (hostile.status_code, "<script>" in hostile.text) == (403, False)
+
+    run(story())
+
+
+def test_pages_need_a_session_and_files_do_not(settings: Settings) -> None:
+    """Without one, every page is refused; the files of pages hold nothing of the fleet."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            site.http.cookies.clear()
+            for way in PAGES:
+                answer = await site.get(way.path.replace("{id}", "0" * 18).replace("{name}", "nothing.css"))
+                assert answer.status_code == (404 if way.role is None else 401), way.path
+
+    run(story())
+
+
+def test_a_page_of_tasks_leads_to_the_next(settings: Settings) -> None:
+    """Every task is on one page or another, in the order of the list."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            ids = await site.yard.hand_in(120)
+            await site.yard.ended(ids)
+            seen: list[str] = []
+            path = "/tasks"
+            for _ in range(10):
+                text = (await site.get(path)).text
+                seen += re.findall(r'href="/tasks/(\w{18})"', text)
+                following = re.search(r'href="(/tasks\?[^"]+)" rel="next"', text)
+                if following is None:
+                    break
+                path = following[1].replace("&amp;", "&")
+            assert sorted(seen) == sorted(ids)
+
+    run(story())
+
+
+def test_wrong_addresses_are_refused_in_words(settings: Settings) -> None:
+    """Not with a traceback, whatever is asked for."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            for path, status in {
+                "/tasks/nothing": 422, f"/tasks/{'0' * 18}": 404, "/tasks?state=x": 422, "/tasks?cursor=x": 422,
+                "/nowhere": 404, "/static/../../token": 404, "/static/htmx.js": 404,
+            }.items():  # fmt: skip
+                answer = await site.get(path)
+                assert answer.status_code == status, path
+                assert answer.json()["detail"], path
+
+    run(story())
+
+
+def test_a_task_is_shown_while_it_is_at_work(settings: Settings) -> None:
+    """Its page and the fleet's say that it runs, and offer to cancel it."""
+    settings = msgspec.structs.replace(settings, grace_s=0)
+
+    async def wait(claim: Claim, context: Context) -> Result:
+        await asyncio.sleep(3600)
+        return Result()
+
+    async def story() -> None:
+        async with open_site(settings, agent(wait)) as site:
+            ids = await site.yard.hand_in(1, title="long one")
+
+            async def runs() -> bool:
+                return "long one" in (await site.get("/")).text
+
+            await until(runs)
+            assert "Cancel" in (await site.get(f"/tasks/{ids[0]}")).text
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["htmx.js", "app.js", "style.css", "icon.svg"])
+def test_every_file_is_in_the_package(name: str) -> None:
+    """Also in a wheel."""
+    from ezaigents.dashboard import assets
+
+    found: Any = assets.address_of_asset(name)
+    assert (Path(assets.__file__).parent / "static" / name).is_file()
+    assert found.startswith("/static/")
