@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from ezaigents.lazy import loader
 
 if TYPE_CHECKING:
-    from ezaigents.agents import Agent, Context, Declared, HandBack, TaskFailed
+    from ezaigents.agents import Agent, Context, Declared, HandBack, NeedsApproval, TaskFailed
     from ezaigents.client import Client, Handed, Operator, Problem, Progress, Status, Wish
     from ezaigents.errors import EzError
     from ezaigents.patches import ApplyOutcome
-    from ezaigents.records import AgentCard, Claim, PatchState, Result, Run, Task, TaskKind, TaskState
+    from ezaigents.records import AgentCard, Approval, Claim, PatchState, Result, Run, Task, TaskKind, TaskState
     from ezaigents.settings import Settings, load_settings
     from ezaigents.team import Message, Note, Overlap
     from ezaigents.wiring import Fleet
@@ -25,6 +25,7 @@ __all__ = [
     "Agent",
     "AgentCard",
     "ApplyOutcome",
+    "Approval",
     "Claim",
     "Client",
     "Context",
@@ -34,6 +35,7 @@ __all__ = [
     "HandBack",
     "Handed",
     "Message",
+    "NeedsApproval",
     "Note",
     "Operator",
     "Overlap",
@@ -56,11 +58,11 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "agents": ("Agent", "Context", "Declared", "HandBack", "TaskFailed"),
+    "agents": ("Agent", "Context", "Declared", "HandBack", "NeedsApproval", "TaskFailed"),
     "client": ("Client", "Handed", "Operator", "Problem", "Progress", "Status", "Wish"),
     "errors": ("EzError",),
     "patches": ("ApplyOutcome",),
-    "records": ("AgentCard", "Claim", "PatchState", "Result", "Run", "Task", "TaskKind", "TaskState"),
+    "records": ("AgentCard", "Approval", "Claim", "PatchState", "Result", "Run", "Task", "TaskKind", "TaskState"),
     "settings": ("Settings", "load_settings"),
     "team": ("Message", "Note", "Overlap"),
     "wiring": ("Fleet",),

@@ -14,6 +14,7 @@ from ezaigents import (
     Agent,
     AgentCard,
     ApplyOutcome,
+    Approval,
     Claim,
     Client,
     Context,
@@ -23,6 +24,7 @@ from ezaigents import (
     HandBack,
     Handed,
     Message,
+    NeedsApproval,
     Note,
     Operator,
     Overlap,
@@ -156,7 +158,7 @@ async def operator(connected: Client) -> None:
     await connected.operator.pause("local", "now")  # type: ignore[call-arg]  # agents come in one list
 
 
-async def editing(context: Context) -> Result:
+async def editing(claim: Claim, context: Context) -> Result:
     assert_type(context.files, Overlay)
     read = context.files.read("a.py")
     assert_type(read.data, bytes)
@@ -165,6 +167,10 @@ async def editing(context: Context) -> Result:
     except StaleWrite as stale:
         assert_type(stale.difference, str)
         raise HandBack(stale.reason, delay_s=1) from stale
+    need = NeedsApproval.about("command", "make deploy")
+    assert_type(need.question, str)
+    if claim.answers.get(need.question) is not Approval.APPROVE:
+        raise need
     context.files.write(read.path, b"")  # type: ignore[call-arg]  # what was read must be said
     assert_type(await context.means_to_change("a.py"), list[Overlap])
     assert_type(await context.messages(), list[Message])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ezaigents.audit import FaultKind, verify
+from ezaigents.budget.fsck import RULES as BUDGET_RULES
+from ezaigents.budget.fsck import judge_budget, mend_budget
 from ezaigents.cli.talk import say
 from ezaigents.client import Client
 from ezaigents.engine import begin, living_hosts
@@ -15,7 +19,10 @@ from ezaigents.queue.fsck import FsckReport, OtherCheck, check, repair
 from ezaigents.settings import Settings
 from ezaigents.team.fsck import judge_team
 
+_AUDIT = "audit"
 _TEAM = OtherCheck({"locks": "file leases agree with their index, and no two that hold overlap"}, judge_team)
+
+_BUDGET = OtherCheck(BUDGET_RULES, judge_budget)
 
 
 class FleetLives(ConfigError):
@@ -34,15 +41,30 @@ async def check_records(settings: Settings, *, mend: bool) -> tuple[list[str], F
         changes: list[str] = []
         if mend:
             changes = await _repair(client, queue)
-        report = await check(queue, remembered=_remembers(settings.home_path), also=(_TEAM,))
+        report = await check(
+            queue, remembered=_remembers(settings.home_path), also=(_TEAM, _BUDGET, _audit(settings.home_path))
+        )
         return changes, report
+
+
+def _audit(home: Path) -> OtherCheck:
+    """A line that a crash has cut off is no fault: nobody was told that it was written, and the next one says so."""
+
+    async def judge(queue: Queue, note: Callable[[str, str, str], None]) -> None:
+        for fault in await asyncio.to_thread(verify, home):
+            if fault.kind is not FaultKind.TORN:
+                note(_AUDIT, fault.where, f"{fault.kind.value}: {fault.text}")
+
+    return OtherCheck(
+        {_AUDIT: "the audit log is whole: each record follows from the one before, up to its head"}, judge
+    )
 
 
 async def _repair(client: Client, queue: Queue) -> list[str]:
     names = sorted({*living_hosts(client.settings.home_path), *(card.name for card in await client.hosts())})
     if names:
         raise FleetLives(client.settings.home_path, names)
-    return await repair(queue)
+    return [*await repair(queue), *await mend_budget(queue)]
 
 
 @asynccontextmanager

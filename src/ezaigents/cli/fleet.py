@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ezaigents.cli.started import StartedHost, start_host
 from ezaigents.cli.talk import say
 from ezaigents.client import Client
-from ezaigents.engine import find_orphan, stop_orphan
-from ezaigents.errors import ConfigError, HostConflict, NotRunning
+from ezaigents.engine import find_orphan, living_hosts, stop_orphan
+from ezaigents.errors import ConfigError, EngineDown, HostConflict, NotRunning
 from ezaigents.settings import Settings, load_settings
 
 _T = TypeVar("_T")
@@ -22,7 +22,7 @@ _OTHER_READY_S = 15.0
 _LOOK_S = 0.1
 
 
-def settings_here(**flags: str | None) -> Settings:
+def settings_here(**flags: Any) -> Settings:
     """The settings of the folder we stand in. Raises ConfigError."""
     try:
         here = Path.cwd()
@@ -65,33 +65,9 @@ class OwnFleet:
 async def fleet_for_job(settings: Settings) -> AsyncIterator[tuple[Client, OwnFleet | None]]:
     """A client of the living fleet, or of one that is started now and stopped on leaving."""
     async with AsyncExitStack() as leaving:
-        own = None
-        try:
-            client = await leaving.enter_async_context(Client.connect(settings))
-        except NotRunning:
-            own = _start(settings)
-            if own is not None:
-                leaving.callback(own.stop)
-            client = await leaving.enter_async_context(_connect_soon(settings))
-        yield client, own
-
-
-def _start(settings: Settings) -> OwnFleet | None:
-    """Start a fleet for a job; None when somebody else is starting one at this moment."""
-    try:
-        host = start_host(settings, lifeline=True)
-    except HostConflict as conflict:
-        say(f"waiting for the fleet that process {conflict.pid} is starting")
-        return None
-    say(f"no fleet was running: started one for this job in {host.report.started_in_s:.2f} s (process {host.pid})")
-    return OwnFleet(settings, host)
-
-
-@asynccontextmanager
-async def _connect_soon(settings: Settings) -> AsyncIterator[Client]:
-    """Connect to a fleet that is ready, or about to be."""
-    until = time.monotonic() + _OTHER_READY_S
-    async with AsyncExitStack() as leaving:
+        own: OwnFleet | None = None
+        others: set[int] = set()
+        until = time.monotonic() + _OTHER_READY_S
         while True:
             try:
                 client = await leaving.enter_async_context(Client.connect(settings))
@@ -99,5 +75,32 @@ async def _connect_soon(settings: Settings) -> AsyncIterator[Client]:
             except NotRunning:
                 if time.monotonic() > until:
                     raise
-                await asyncio.sleep(_LOOK_S)
-        yield client
+            except EngineDown:  # it ended, or is started again, while we connected
+                if settings.redis_url or time.monotonic() > until:
+                    raise
+            other = 0 if own else _another_host(settings)
+            if own is None and not other:
+                try:
+                    own = _start(settings)
+                    leaving.callback(own.stop)
+                    until = time.monotonic() + _OTHER_READY_S
+                    continue
+                except HostConflict as conflict:
+                    other = conflict.pid
+            if other and other not in others:
+                others.add(other)
+                say(f"waiting for the fleet of process {other}, which is starting or stopping")
+            await asyncio.sleep(_LOOK_S)
+        yield client, own
+
+
+def _another_host(settings: Settings) -> int:
+    """The process of a host that lives here, 0 for none."""
+    return next(iter(living_hosts(settings.home_path).values()), 0)
+
+
+def _start(settings: Settings) -> OwnFleet:
+    """Start a fleet for a job. Raises HostConflict when somebody else is starting one at this moment."""
+    host = start_host(settings, lifeline=True)
+    say(f"no fleet was running: started one for this job in {host.report.started_in_s:.2f} s (process {host.pid})")
+    return OwnFleet(settings, host)

@@ -10,9 +10,13 @@ from enum import StrEnum
 from ezaigents.cli.interrupt import Interrupts
 from ezaigents.cli.processes import lives
 from ezaigents.cli.progress import Display
-from ezaigents.client import Client
+from ezaigents.cli.rows import clock
+from ezaigents.cli.talk import say
+from ezaigents.client import Client, Progress
+from ezaigents.codec import printable
 from ezaigents.engine import living_hosts
 from ezaigents.errors import EzError
+from ezaigents.records import TaskState
 
 _LOOK_S = 1.0
 """Between two looks at a process where the system has no pidfd."""
@@ -50,8 +54,24 @@ async def follow(client: Client, run_id: str, display: Display, interrupts: Inte
 
 
 async def _watch(client: Client, run_id: str, display: Display) -> None:
+    told: set[tuple[str, str]] = set()
     async for progress in client.watch(run_id):
         display.show(progress)
+        await _tell_who_asks(client, progress, told)
+
+
+async def _tell_who_asks(client: Client, progress: Progress, told: set[tuple[str, str]]) -> None:
+    """Say once of each question that a task waits for a person, and what to type; and why another is not tried now."""
+    delayed = [one for event in progress.news if event.state is TaskState.DELAYED for one in event.tasks]
+    for task in await client.queue.tasks(delayed):
+        if task.waits_for_answer and (task.id, task.asks_id) not in told:
+            told.add((task.id, task.asks_id))
+            say(f"task {task.id} asks: {printable(task.asks)}")
+            shows = f"`ez show --diff {task.id}` shows the patch; " if task.asks.startswith("apply ") else ""
+            say(f"  {shows}`ez approve {task.id}` or `ez deny {task.id}`; it goes on then")
+        elif task.error and not task.waits_for_answer and (task.id, task.error) not in told:
+            told.add((task.id, task.error))
+            say(f"task {task.id} waits until {clock(task.due_ms)}: {printable(task.error)}")
 
 
 async def _deserted(client: Client) -> None:

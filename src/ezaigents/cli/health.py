@@ -15,23 +15,18 @@ import msgspec
 
 from ezaigents.cli.processes import holds_open
 from ezaigents.engine import find_engine_program, find_living, find_orphan, living_hosts
-from ezaigents.errors import EzError
+from ezaigents.errors import ConfigError, EzError
 from ezaigents.settings import Settings
 
-KEY_NAMES = (
-    "ANTHROPIC_API_KEY",
-    "OPENAI_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "MISTRAL_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-)
 _OLDEST_PYTHON = (3, 11)
 _LOW_BYTES = 1_000_000_000
 _LEAST_BYTES = 50_000_000
 _SLOW_FSYNC_MS = 20.0
 _FSYNCS = 9
 _PROGRAM_WITHIN_S = 10.0
+_ENDPOINT_WITHIN_S = 0.3
+_LIST_MOST_BYTES = 1024 * 1024
+_NAMED_MOST = 8
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +74,17 @@ def check_engine_program(settings: Settings) -> Iterator[Check]:
         )
         return
     yield Check(name="engine program", verdict="ok", finding=f"{words} ({program})")
+
+
+def check_agent_files(settings: Settings) -> Iterator[Check]:
+    """Agent files that have no effect."""
+    from ezaigents.agents.roster import load_roster
+    from ezaigents.trust import Trust
+
+    roster = load_roster(settings, Trust(settings.config_path).is_trusted)
+    for fault in roster.without_effect():
+        advice = "mend or remove the file, or trust it as it says; then `ez down` and `ez up`"
+        yield Check(name="agent file", verdict="warn", finding=fault, advice=advice)
 
 
 def check_data_folder(settings: Settings) -> Iterator[Check]:
@@ -181,11 +187,97 @@ def check_fleet(settings: Settings) -> Iterator[Check]:
         )
 
 
+def check_sandbox(settings: Settings) -> Iterator[Check]:
+    """Whether agents can run commands here, shown by trying to escape from the sandbox they would run in."""
+    from ezaigents.sandbox import find_sandbox, prove
+
+    sandbox, reason = find_sandbox(settings)
+    if sandbox is None:
+        is_off = settings.commands == "off"
+        advice = "" if is_off else "agents work without commands and tests until then; install bubblewrap"
+        yield Check(name="sandbox", verdict="ok" if is_off else "warn", finding=reason, advice=advice)
+        return
+    proofs = prove(sandbox)
+    open_ways = [proof.attempt for proof in proofs if not proof.holds]
+    if open_ways:
+        yield Check(
+            name="sandbox",
+            verdict="fail",
+            finding=f"{sandbox.name} does not hold: a command could {', '.join(open_ways)}",
+            advice="set commands = 'off' in ezaigents.toml until this is mended",
+        )
+        return
+    words = f"{sandbox.name}: {len(proofs)} attempts to escape failed" + (f" (bubblewrap: {reason})" if reason else "")
+    yield Check(name="sandbox", verdict="ok", finding=words)
+
+
 def check_keys() -> Iterator[Check]:
-    """Which providers' keys are set; never what they hold."""
-    found = [name for name in KEY_NAMES if os.environ.get(name)]
+    """Which providers' keys are set, and whether one that is kept cannot be used; never what they hold."""
+    from ezaigents.cli.fleet import settings_here
+    from ezaigents.clock import SystemClock
+    from ezaigents.providers import make_keys, real_catalogue
+
+    try:
+        settings = settings_here()
+        catalogue = real_catalogue(settings, os.environ)
+    except ConfigError as error:
+        yield Check(name="keys", verdict="warn", finding=str(error), advice="mend what is named; then look again")
+        return
+    rows = make_keys(settings, catalogue, os.environ, SystemClock()).describe()
+    found = [source.removeprefix("environment ") for row in rows for source in row.sources if source != "file"]
+    found += [f"{row.provider} (kept)" for row in rows if "file" in row.sources]
     words = f"set: {', '.join(found)}" if found else "none set (the local agent needs none)"
     yield Check(name="keys", verdict="ok", finding=words)
+    for row in rows:
+        if row.problem:
+            yield Check(name="keys", verdict="warn", finding=row.problem, advice=f"`ez keys set {row.provider}`")
+
+
+def check_local_endpoints(settings: Settings) -> Iterator[Check]:
+    """Which servers of local models answer on this machine, and what they serve."""
+    from ezaigents.providers import real_catalogue
+
+    try:
+        providers = real_catalogue(settings, os.environ).providers.values()
+    except ConfigError:
+        return  # check_keys says it
+    for provider in providers:
+        if provider.local and (models := _models_at(provider.base_url)) is not None:
+            named = ", ".join(models[:_NAMED_MOST]) + (", ..." if len(models) > _NAMED_MOST else "")
+            words = f"{provider.base_url} serves {named or 'no model yet'}"
+            yield Check(name=provider.name, verdict="ok", finding=words)
+
+
+def _models_at(base_url: str) -> list[str] | None:
+    """The names of the models of an endpoint; None when nothing there answers in time."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    from ezaigents.codec import from_json
+
+    parts = urlsplit(base_url)
+    if parts.scheme != "http":
+        return None
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ENDPOINT_WITHIN_S)
+    try:
+        connection.request("GET", f"{parts.path}/models")
+        answer = connection.getresponse()
+        listed = from_json(answer.read(_LIST_MOST_BYTES), _ModelList) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, msgspec.MsgspecError, ValueError):
+        return None
+    finally:
+        connection.close()
+    return [model.id for model in listed.data or ()] if listed else None
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _ModelList(msgspec.Struct, frozen=True):
+    """What `GET /models` answers, as OpenAI's API has it."""
+
+    data: tuple[_Listed, ...] | None = None
 
 
 def check_programs() -> Iterator[Check]:

@@ -2,8 +2,9 @@
 
 Job: settings, signals, logging, saying that it is ready. Not its job: the fleet itself (wiring).
 The engine is started before the fleet's code is loaded, so that both go side by side.
-Words: since (monotonic start of the first process; ours when missing), name, report (descriptor for the one report),
-life (descriptor that ends with who started us), log (the bytes our log file may have; stderr is that file).
+Words: since (monotonic start of the first process; ours when missing), name, models (simulated), report (descriptor
+for the one report), life (descriptor that ends with who started us), log (the bytes our log file may have; stderr is
+that file).
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ezaigents.cli.processes import process_started_at
 from ezaigents.cli.report import HostReport, ready_lines
 from ezaigents.cli.talk import say
 from ezaigents.engine import Starting, begin
-from ezaigents.errors import HostConflict
+from ezaigents.errors import ConfigError, HostConflict
 from ezaigents.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from ezaigents.api import Door
     from ezaigents.wiring import Fleet
 
+_FLAGS = ("name", "models", "dashboard", "port")
 _STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,7 +39,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     settings = None
     try:
-        settings = load_settings({"name": words.get("name")})
+        settings = load_settings({name: words.get(name) for name in _FLAGS})
         _serve(settings, begin(settings), words)
     except KeyboardInterrupt:
         say("ez: interrupted while starting")
@@ -63,6 +68,7 @@ def _serve(settings: Settings, starting: Starting, words: dict[str, str]) -> Non
 
 async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -> None:
     from asyncio import current_task, get_running_loop
+    from contextlib import AsyncExitStack
 
     from ezaigents.wiring import Fleet
 
@@ -71,14 +77,51 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
     assert starter is not None
     for number in _STOPPERS:
         loop.add_signal_handler(number, starter.cancel)
-    fleet = Fleet(settings, started_at=float(words.get("since") or process_started_at()), starting=starting)
-    async with fleet:
+    try:
+        door = _door(settings)
+    except ConfigError:
+        starting.ready().leave()
+        raise
+    since = float(words.get("since") or process_started_at())
+    fleet = Fleet(settings, started_at=since, starting=starting, port=door.port if door else 0)
+    async with AsyncExitStack() as leaving:
+        await leaving.enter_async_context(fleet)
+        if door is not None:
+            leaving.push_async_callback(door.close)
         for number in _STOPPERS:
             loop.add_signal_handler(number, _stop, fleet)
         if "life" in words:
             loop.add_reader(int(words["life"]), _orphaned, fleet, int(words["life"]))
+        if door is not None:
+            door.open()
         _announce(fleet, settings, words)
         await fleet.run()
+
+
+def _door(settings: Settings) -> Door | None:
+    """The socket of the dashboard, which listens before anything else is said to be ready."""
+    if settings.dashboard == "off":
+        return None
+    from ezaigents.api import bind_door
+    from ezaigents.dashboard import load_site
+
+    return bind_door(settings, load_site)
+
+
+def _link(settings: Settings, fleet: Fleet) -> tuple[str, tuple[str, ...]]:
+    """A link that lets one browser in, "" where there is no dashboard; and why there is none."""
+    port = fleet.host.card.port
+    if not port:
+        return "", ()
+    from ezaigents.access import Access
+    from ezaigents.api import link_of
+
+    access = Access(settings.home_path)
+    try:
+        access.own_token()
+        return link_of(settings, port, access.give_link().text), ()
+    except ConfigError as error:  # the fleet works all the same
+        return "", (f"no link to the dashboard: {error}",)
 
 
 def _stop(fleet: Fleet) -> None:
@@ -100,6 +143,7 @@ def _orphaned(fleet: Fleet, descriptor: int) -> None:
 def _announce(fleet: Fleet, settings: Settings, words: dict[str, str]) -> None:
     engine, cards = fleet.engine, fleet.host.card.agents
     adopted = ", found running" if engine.adopted and engine.kind == "embedded" else ""
+    link, why_none = _link(settings, fleet)
     report = HostReport(
         name=settings.name,
         home=settings.home,
@@ -109,8 +153,12 @@ def _announce(fleet: Fleet, settings: Settings, words: dict[str, str]) -> None:
         workspace=settings.workspace,
         agents_ready=tuple(card.name for card in cards if card.state == "ready"),
         agents_not=tuple(card.name for card in cards if card.state != "ready"),
+        simulated=settings.models == "simulated",
+        dashboard=link,
+        notes=(*fleet.notes, *why_none),
     )
-    for line in ready_lines(report, how_to_stop="Ctrl-C here, or `ez down` from anywhere in the workspace"):
+    told = report if "report" not in words else msgspec.structs.replace(report, dashboard="")  # a log keeps no link
+    for line in ready_lines(told, how_to_stop="Ctrl-C here, or `ez down` from anywhere in the workspace"):
         say(line)
     _report(report, words)
 

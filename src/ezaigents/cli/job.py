@@ -8,41 +8,40 @@ from contextlib import suppress
 
 import msgspec
 
-from ezaigents.agents.catalog import declared_agents
+from ezaigents.cli.choosing import check_known, settled
 from ezaigents.cli.fleet import OwnFleet, fleet_for_job
 from ezaigents.cli.follow import End, follow
 from ezaigents.cli.interrupt import Interrupts, ask_whether_to_keep
-from ezaigents.cli.lookup import tasks_by_id
 from ezaigents.cli.progress import open_display
 from ezaigents.cli.results import show_results
-from ezaigents.cli.rows import run_json
 from ezaigents.cli.show import show_json
 from ezaigents.cli.talk import INTERRUPTED, say
-from ezaigents.client import Client, Handed, Wish, check_agent, check_prompt
-from ezaigents.codec import printable
+from ezaigents.client import Client, Handed, Wish, check_files, check_prompt, run_result, tasks_by_id, with_costs
+from ezaigents.codec import counted, printable
 from ezaigents.engine import living_hosts
-from ezaigents.errors import InputError, NotRunning
-from ezaigents.records import EVERYTHING, OPEN_STATES, Task, TaskState
+from ezaigents.errors import EngineDown, NotRunning
+from ezaigents.records import EVERYTHING, OPEN_STATES, PatchState, Task, TaskState
 from ezaigents.settings import Settings
-from ezaigents.workspace import walk_inputs
 
 _CANCEL_WITHIN_S = 10.0
 _OVERLAPS_SHOWN = 5
 FAILED = 1
+LIMITED = 4
+"""A limit stopped a task before it was finished."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
-    """How to go about a job. `on_interrupt`: keep, cancel, or "" = ask."""
+    """How to go about a job. `on_interrupt`: keep, cancel, or "" = ask. `yes`: do not ask whether it may cost that."""
 
     wait: bool = True
     as_json: bool = False
     on_interrupt: str = ""
+    yes: bool = False
 
 
 def do_job(settings: Settings, wish: Wish, manner: Manner) -> int:
     """Do the whole of it; returns the exit code."""
     check_prompt(wish.prompt)
-    check_agent(wish.agent, [declared.card for declared in declared_agents().values()])
     if manner.wait:
         return asyncio.run(_wait_for(settings, wish, manner))
     return asyncio.run(_leave_at_fleet(settings, wish, manner))
@@ -51,6 +50,7 @@ def do_job(settings: Settings, wish: Wish, manner: Manner) -> int:
 async def _leave_at_fleet(settings: Settings, wish: Wish, manner: Manner) -> int:
     try:
         async with Client.connect(settings) as client:
+            wish = await settled(client, wish, manner)
             handed = await client.submit(wish)
             await _say_paused(client, wish.agent)
             await _print(client, handed, manner)
@@ -62,22 +62,43 @@ async def _leave_at_fleet(settings: Settings, wish: Wish, manner: Manner) -> int
 
 
 async def _wait_for(settings: Settings, wish: Wish, manner: Manner) -> int:
-    await asyncio.to_thread(_check_files, settings, wish)
-    async with fleet_for_job(settings) as (client, own):
-        with Interrupts() as interrupts:
-            handed = await client.submit(wish)
-            titles = {spec.id: spec.title for spec in handed.specs}
-            say(f"run {handed.run.id}: {len(titles)} tasks for {wish.agent}")
-            _say_overlaps(handed)
-            await _say_paused(client, wish.agent)
-            end = await follow(client, handed.run.id, open_display(titles), interrupts)
-        if end is End.INTERRUPTED:
-            await _interrupted(client, handed, own, manner)
-            return INTERRUPTED
-        if end is End.DESERTED:
-            raise NotRunning(_words_when_deserted(settings, handed))
-        tasks = await _print(client, handed, manner)
-    return 0 if all(task.state is TaskState.DONE for task in tasks) else FAILED
+    await asyncio.to_thread(check_files, settings, wish)
+    if not living_hosts(settings.home_path):
+        await asyncio.to_thread(check_known, settings, wish)
+    handed: Handed | None = None
+    try:
+        async with fleet_for_job(settings) as (client, own):
+            wish = await settled(client, wish, manner)
+            with Interrupts() as interrupts:
+                handed = await client.submit(wish)
+                _say_handed(handed, wish.agent)
+                await _say_paused(client, wish.agent)
+                titles = {spec.id: spec.title for spec in handed.specs}
+                end = await follow(client, handed.run.id, open_display(titles), interrupts)
+            if end is End.INTERRUPTED:
+                await _interrupted(client, handed, own, manner)
+                return INTERRUPTED
+            if end is End.DESERTED:
+                raise NotRunning(_words_when_deserted(settings, handed))
+            tasks = await _print(client, handed, manner)
+    except EngineDown as error:
+        if settings.redis_url or living_hosts(settings.home_path):
+            raise
+        raise NotRunning(_words_when_deserted(settings, handed)) from error
+    if unapplied := [task for task in tasks if wish.apply and _is_unapplied(task)]:
+        say(f"ez: the patch of {unapplied[0].id} was not applied: {printable(unapplied[0].summary)}")
+    if unapplied or any(not task.partial and _has_failed(task) for task in tasks):
+        return FAILED
+    return LIMITED if any(task.partial for task in tasks) else 0
+
+
+def _is_unapplied(task: Task) -> bool:
+    """A whole patch that was to be applied, and could not be."""
+    return task.patch_state is PatchState.PROPOSED and not task.partial
+
+
+def _has_failed(task: Task) -> bool:
+    return task.state is not TaskState.DONE or task.patch_state is PatchState.CONFLICT
 
 
 async def _say_paused(client: Client, agent: str) -> None:
@@ -86,31 +107,26 @@ async def _say_paused(client: Client, agent: str) -> None:
         say(f"{agent} is paused; the tasks wait; `ez resume` goes on")
 
 
-def _say_overlaps(handed: Handed) -> None:
-    """Who is at the same files, before work is spent."""
+def _say_handed(handed: Handed, agent: str) -> None:
+    """Which run it is, and who is at the same files, before work is spent."""
+    say(f"run {handed.run.id}: {counted(len(handed.specs), 'task')} for {agent}")
     for overlap in handed.overlaps[:_OVERLAPS_SHOWN]:
         say(f"warning: task {overlap.task} ({overlap.agent}) {overlap.theirs} {printable(overlap.path)}")
     if len(handed.overlaps) > _OVERLAPS_SHOWN:
         say(f"… and {len(handed.overlaps) - _OVERLAPS_SHOWN:,} more overlaps")
 
 
-def _check_files(settings: Settings, wish: Wish) -> None:
-    """Refuse a job without files before a fleet is started for it."""
-    files = walk_inputs(settings.workspace_path, wish.paths or ("",), home=settings.home_path)
-    if next(iter(files), None) is None:
-        names = ", ".join(repr(path or ".") for path in wish.paths or ("",))
-        raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
-
-
 async def _print(client: Client, handed: Handed, manner: Manner) -> list[Task]:
     tasks = await tasks_by_id(client, [spec.id for spec in handed.specs])
     home = client.settings.home_path
+    tasks = await asyncio.to_thread(with_costs, tasks, home)
     if manner.as_json:
-        show_json(run_json(handed.run.id, tasks, home))
+        show_json(run_result(handed.run.id, tasks, home))
     elif manner.wait:
         show_results(await client.run(handed.run.id) or handed.run, tasks, home)
     else:
-        say(f"{len(tasks)} tasks handed in; `ez show {handed.run.id}` shows how they stand")
+        words = counted(len(tasks), "task")
+        say(f"{words} handed in; `ez show {handed.run.id}` shows how it stands")
         from ezaigents.cli.show import show_line
 
         show_line(handed.run.id)
@@ -145,7 +161,12 @@ async def _cancel(client: Client, handed: Handed) -> None:
                 pass
 
 
-def _words_when_deserted(settings: Settings, handed: Handed) -> str:
+def _words_when_deserted(settings: Settings, handed: Handed | None) -> str:
+    if handed is None:
+        return (
+            f"the fleet on {settings.home} ended while this job was handed in; nothing is lost: after `ez up` "
+            "`ez tasks` shows whether it has it"
+        )
     return (
         f"no host is left on {settings.home} to work on run {handed.run.id}; nothing is lost: "
         f"`ez up` goes on with it, `ez show {handed.run.id}` shows it"

@@ -20,9 +20,9 @@ def host_command(**words: object) -> list[str]:
     return [sys.executable, "-P", "-m", "ezaigents.cli.host", f"since={process_started_at():.3f}", *given]
 
 
-def become_host(name: str | None = None) -> None:
-    """Replace this process by the host."""
-    command = host_command(name=name)
+def become_host(**words: object) -> None:
+    """Replace this process by the host; `words` as `host_command` takes them."""
+    command = host_command(**words)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606 - our own interpreter, no shell

@@ -59,20 +59,3 @@ def complete_agent(ctx: click.Context, _param: click.Parameter, incomplete: str)
 def json_option(function: _F) -> _F:
     """`--json`, on every reader."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
-
-
-def not_yet(name: str, why: str, *, metavar: str = "") -> Callable[[_F], _F]:
-    """An option that this version knows and cannot serve: refused with the reason, never ignored."""
-
-    def refuse(_ctx: click.Context, _param: click.Parameter, value: object) -> None:
-        if value:
-            raise click.UsageError(f"{name} cannot do anything in this version: {why}")
-
-    return click.option(
-        name,
-        callback=refuse,
-        expose_value=False,
-        is_flag=not metavar,
-        metavar=metavar or None,
-        help=f"Not in this version: {why}.",
-    )

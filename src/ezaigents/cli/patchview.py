@@ -6,7 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from ezaigents.cli.talk import say
+from ezaigents.client import patch_of
 from ezaigents.codec import printable
 from ezaigents.records import Task
 from ezaigents.workspace import FileMissing
@@ -17,6 +20,7 @@ _PLAIN = "\x1b[0m"
 
 def show_patches(tasks: Sequence[Task], home: Path) -> None:
     """Print the patches of tasks, as `git apply` takes them. Raises FileMissing when one is gone."""
+    tasks = [msgspec.structs.replace(task, patch=patch_of(task, home)) for task in tasks]
     with_patch = [task for task in tasks if task.patch]
     for task in with_patch:
         data = _read(task, home)

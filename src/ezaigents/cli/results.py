@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ezaigents.agents.local import FileRow, FindingKind, Problem, RunReport, read_run_report, shown_path
-from ezaigents.cli.rows import lasted, one_line
+from ezaigents.cli.rows import lasted, one_line, state_words
 from ezaigents.cli.show import Column, show_line, show_table
-from ezaigents.codec import printable
+from ezaigents.codec import counted, printable
 from ezaigents.errors import InputError
-from ezaigents.records import Run, Task, TaskState
+from ezaigents.records import PatchState, Run, Task, TaskState
 
 _FILES_DRAWN = 40
-_FILES_PLAIN = 1000
+_FILES_PLAIN = 40
 _FAILED_SHOWN = 20
 _TASKS_SHOWN = 100
+_REPORTS_SHOWN = 5
 
 
 def show_results(run: Run, tasks: Sequence[Task], home: Path) -> None:
@@ -29,8 +30,11 @@ def show_results(run: Run, tasks: Sequence[Task], home: Path) -> None:
         _show_findings(report)
     else:
         _show_tasks(tasks)
+        _show_work(tasks, home)
     _show_failed(tasks)
     show_line(_last_line(run, tasks))
+    for line in _what_next(run, tasks) if report is None else ():
+        show_line(line)
     if report is not None:
         show_line(f"Full report: {home / report.markdown}")
 
@@ -139,12 +143,50 @@ def _show_findings(report: RunReport) -> None:
 
 
 def _show_tasks(tasks: Sequence[Task]) -> None:
-    columns = [Column("State"), Column("Agent"), Column("Path", path=True), Column("Summary", text=True)]
+    columns = [
+        Column("Task"),
+        Column("State"),
+        Column("Patch"),
+        Column("Agent"),
+        Column("Path", path=True),
+        Column("Summary", text=True),
+    ]
     shown = tasks[:_TASKS_SHOWN]
-    show_table(columns, [[task.state.value, task.agent, task.title, one_line(task)] for task in shown], title="Tasks")
+    rows = [[task.id, state_words(task), _patch_word(task), task.agent, task.title, one_line(task)] for task in shown]
+    show_table(columns, rows, title="Tasks")
     if len(tasks) > len(shown):
         show_line(f"… and {len(tasks) - len(shown):,} more; `ez tasks --run {tasks[0].run}` lists them")
     show_line()
+
+
+def _patch_word(task: Task) -> str:
+    return task.patch_state.value if task.patch_state is not PatchState.NONE else ""
+
+
+def _show_work(tasks: Sequence[Task], home: Path) -> None:
+    """What the models did for it, and where it can be read."""
+    calls, tokens, cost = (sum(getattr(task, name) for task in tasks) for name in ("calls", "tokens", "cost_microusd"))
+    if calls:
+        simulated = ", simulated: nothing was paid" if any(task.simulated for task in tasks) else ""
+        show_line(f"{counted(calls, 'model call')}, {counted(tokens, 'token')}, ${cost / 1e6:,.6f}{simulated}")
+    for task in [task for task in tasks if task.report][:_REPORTS_SHOWN]:
+        show_line(f"Report: {home / task.report}")
+
+
+def _what_next(run: Run, tasks: Sequence[Task]) -> list[str]:
+    """What to type now."""
+    of = {state: [task for task in tasks if task.patch_state is state] for state in PatchState}
+    name = tasks[0].id if len(tasks) == 1 else run.id
+    lines = []
+    if of[PatchState.PROPOSED]:
+        lines.append(
+            f"Proposed: `ez show --diff {name}` prints the patch, `ez apply {name}` puts it into the workspace"
+        )
+    if of[PatchState.CONFLICT]:
+        lines.append(f"In conflict: `ez show {name}` says with what; `ez apply --merge {name}` or `ez retry {name}`")
+    if any(task.partial for task in tasks):
+        lines.append(f"Partial: `ez retry {name}` goes on where it stopped, once what stopped it is gone")
+    return lines
 
 
 def _show_failed(tasks: Sequence[Task]) -> None:

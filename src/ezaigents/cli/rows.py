@@ -1,90 +1,18 @@
-"""Records as the promised shapes. Job: the JSON of tasks and runs. Not its job: printing (show)."""
+"""Records in words. Job: times, states and what a model did, as people read them. Not its job: printing (show)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
-from ezaigents.codec import printable
-from ezaigents.records import Run, RunCounts, Task
+from ezaigents.codec import counted, printable
+from ezaigents.records import Approval, Task
 
 _NEVER = ""
-
-
-def task_row(task: Task, home: Path) -> dict[str, object]:
-    """A task as `ez run --json` promises it. `report`, `patch`: whole paths, "" = none."""
-    return {
-        "id": task.id,
-        "state": task.state.value,
-        "agent": task.agent,
-        "path": task.title,
-        "summary": task.summary,
-        "report": _whole(task.report, home),
-        "patch": _whole(task.patch, home),
-        "cost_microusd": task.cost_microusd,
-        "simulated": task.simulated,
-    }
-
-
-def run_json(run_id: str, tasks: Sequence[Task], home: Path) -> dict[str, object]:
-    """`ez run --json`, exactly."""
-    return {"run": run_id, "tasks": [task_row(task, home) for task in tasks]}
-
-
-def full_row(task: Task, home: Path) -> dict[str, object]:
-    """A task with all that is known of it: the row of `ez run --json`, and more."""
-    return task_row(task, home) | {
-        "run": task.run,
-        "kind": task.kind.value,
-        "priority": task.priority,
-        "attempts": task.attempts,
-        "max_attempts": task.max_attempts,
-        "crashes": task.crashes,
-        "error": task.error,
-        "patch_state": task.patch_state.value,
-        "patch_error": task.patch_error,
-        "owner": task.owner,
-        "cancel_requested": task.cancel_requested,
-        "open_parents": task.open_parents,
-        "parents": list(task.parents),
-        "key": task.key,
-        "accepted_ms": task.accepted_ms,
-        "started_ms": task.started_ms,
-        "ended_ms": task.ended_ms,
-        "due_ms": task.due_ms,
-        "deadline_ms": task.deadline_ms,
-    }
-
-
-def counts_row(counts: RunCounts) -> dict[str, int]:
-    """How a run stands, in numbers."""
-    return {
-        "total": counts.total,
-        "open": counts.open,
-        "done": counts.done,
-        "dead": counts.dead,
-        "cancelled": counts.cancelled,
-        "skipped": counts.skipped,
-    }
-
-
-def run_row(run: Run, tasks: Sequence[Task], home: Path) -> dict[str, object]:
-    """`ez show RUN --json`."""
-    return run_json(run.id, tasks, home) | {
-        "agent": run.agent,
-        "kind": run.kind.value,
-        "workspace": run.workspace,
-        "accepted_ms": run.accepted_ms,
-        "counts": counts_row(run.counts),
-    }
-
-
-def counts_of(tasks: Sequence[Task]) -> RunCounts:
-    """Count the tasks of a run whose own counts are gone."""
-    states = [task.state.value for task in tasks]
-    ended = {state: states.count(state) for state in ("done", "dead", "cancelled", "skipped")}
-    return RunCounts(total=len(tasks), **ended)
+_ANSWERED = {
+    Approval.APPROVE: "approved",
+    Approval.DENY: "denied",
+    Approval.EXPIRED: "denied: nobody answered in time",
+}
 
 
 def moment(at_ms: int) -> str:
@@ -92,6 +20,11 @@ def moment(at_ms: int) -> str:
     if not at_ms:
         return _NEVER
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def clock(at_ms: int) -> str:
+    """The time of day, as a person of this place reads it."""
+    return time.strftime("%H:%M:%S", time.localtime(at_ms / 1000))
 
 
 def lasted(from_ms: int, to_ms: int) -> str:
@@ -103,9 +36,46 @@ def lasted(from_ms: int, to_ms: int) -> str:
 
 
 def one_line(task: Task) -> str:
-    """What became of a task, in words."""
-    return printable(task.error if task.state.value in ("dead", "skipped") else task.summary or task.error)
+    """What became of a task, in words; what nobody did for real says so first."""
+    if task.waits_for_answer:
+        return f"asks: {printable(task.asks)}"
+    text = task.error if task.state.value in ("dead", "skipped") else task.summary or task.error
+    text = printable(text)
+    marks = [word for word, holds in (("simulated", task.simulated), ("partial", task.partial)) if holds]
+    return "".join(f"{word}: " for word in marks if not text.startswith(f"{word}:")) + text
 
 
-def _whole(name: str, home: Path) -> str:
-    return str(home / name) if name else ""
+def state_words(task: Task) -> str:
+    """Its state, and whether a person is waited for."""
+    return f"{task.state.value} (asks)" if task.waits_for_answer else task.state.value
+
+
+def model_rows(task: Task) -> list[tuple[str, str]]:
+    """What a model had to do with it, as names and values; those without a value are left out."""
+    calls = counted(task.calls, "model call")
+    used = f"{calls}, {task.tokens:,} tokens" if task.calls else ""
+    return [
+        ("partial", "it was not finished: the summary, or the error, says why" if task.partial else ""),
+        ("models", "simulated: no model was asked" if task.simulated else used),
+        ("simulated", used if task.simulated else ""),
+        (
+            "cost",
+            f"${task.cost_microusd / 1e6:,.6f}{', simulated' if task.simulated else ''}" if task.cost_microusd else "",
+        ),
+    ]
+
+
+def approval_rows(task: Task) -> list[tuple[str, str]]:
+    """What it asks a person, with what to type; and what was said to what it asked before."""
+    rows: list[tuple[str, str]] = []
+    if task.waits_for_answer:
+        rows += [
+            ("asks", printable(task.asks)),
+            ("shows it", f"`ez show --diff {task.id}`" if task.asks.startswith("apply ") else ""),
+            ("answer it", f"`ez approve {task.id}` or `ez deny {task.id}`, before {moment(task.due_ms)}"),
+        ]
+    if task.answers:
+        last, by, why = list(task.answers.values())[-1], task.answer_by, task.answer_why
+        words = f"{_ANSWERED[last]}{f' by {by}' if by else ''}{f': {why}' if why else ''}"
+        rows.append(("answered", printable(words)))
+    return rows

@@ -75,7 +75,16 @@ def start_host(settings: Settings, *, lifeline: bool = False) -> StartedHost:
     report_in, report_out = os.pipe()
     life_in, life_out = os.pipe() if lifeline else (-1, -1)
     passed = [fd for fd in (report_out, life_in) if fd >= 0]
-    command = host_command(name=settings.name, report=report_out, life=life_in if lifeline else None, log=LOG_MAX_BYTES)
+    models = "simulated" if settings.models == "simulated" else None
+    command = host_command(
+        name=settings.name,
+        models=models,
+        dashboard="off" if lifeline else settings.dashboard,
+        port=settings.port,
+        report=report_out,
+        life=life_in if lifeline else None,
+        log=LOG_MAX_BYTES,
+    )
     try:
         with log.open("ab") as out:
             process = subprocess.Popen(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench import agents
 from bench.fleet import (
     Measured,
     engine_connection,
@@ -68,6 +69,15 @@ def test_ten_thousand_idle_agents_are_light(ceilings: dict[str, dict[str, Any]])
     many, one = _with_null_agents(_AGENTS).rss_bytes, _with_null_agents(1).rss_bytes
     assert many <= ceilings["many_agents"]["rss_mb"] * 1e6
     assert (many - one) / _AGENTS <= ceilings["many_agents"]["bytes_per_agent"]
+
+
+def test_agents_with_models_are_light(ceilings: dict[str, dict[str, Any]]) -> None:
+    """The first calls, and 500 tasks in flight, cost no more than their ceilings; what was sent stays a prefix."""
+    measured = agents.run()
+    limits = ceilings["agents"]
+    assert measured["after_first_calls_rss_mb"] <= limits["rss_after_first_calls_mb"]
+    assert measured["kib_per_task"] <= limits["kib_per_task"]
+    assert min(measured["cached_share"].values()) >= limits["cached_share"]
 
 
 async def _hand_in(settings: Settings) -> None:

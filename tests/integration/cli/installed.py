@@ -20,7 +20,10 @@ from typing import IO, Any
 _EZ = Path(sys.executable).with_name("ez")
 WITHIN_S = 60.0
 _PR_SET_CHILD_SUBREAPER = 36
-_CLEARED = ("EZ_", "ANTHROPIC_", "OPENAI_", "DEEPSEEK_", "MISTRAL_", "GEMINI_", "GOOGLE_")
+_CLEARED = (
+    "EZ_", "ANTHROPIC_", "OPENAI_", "DEEPSEEK_", "MISTRAL_", "GEMINI_", "GOOGLE_", "OPENROUTER_", "MOONSHOT_", "XAI_",
+    "OLLAMA_", "VLLM_", "LMSTUDIO_",
+)  # fmt: skip
 
 
 def wait_until(reached: Callable[[], Any], what: str, within_s: float = WITHIN_S) -> Any:
@@ -41,6 +44,8 @@ class Place:
         self.workspace.mkdir(parents=True)
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith(_CLEARED)}
         self.environ |= {"EZ_HOME": str(self.home), "EZ_WORKSPACE": str(self.workspace), "EZ_GRACE_S": "5"}
+        self.environ["EZ_PORT"] = "0"
+        self.environ["EZ_CONFIG_HOME"] = str(folder / "config")
 
     def write(self, name: str, text: str) -> Path:
         """Make a file of the workspace."""

@@ -83,3 +83,16 @@ def test_an_unforeseen_error_is_one_line_and_a_file(place: Place, tmp_path: Path
         assert lines[-1].startswith("ez: unexpected error: KeyError: 'nothing'; the details are in ")
         assert "Traceback" in Path(lines[-1].rpartition(" ")[2]).read_text()
         assert ("Traceback" in done.stderr.decode()) is bool(debug)
+
+
+def test_the_sandbox_is_tried_and_not_believed(place: Place) -> None:
+    """Doctor tries to escape from the sandbox that commands would run in; none is a warning, switched off is not."""
+    check = _checks(place)["sandbox"]
+    assert check["verdict"] in {"ok", "warn"}
+    if check["verdict"] == "ok":
+        assert "attempts to escape failed" in check["finding"]
+    else:
+        assert "bubblewrap" in check["advice"]
+    off = _checks(place, EZ_COMMANDS="off")["sandbox"]
+    assert (off["verdict"], off["advice"]) == ("ok", "")
+    assert "switched off" in off["finding"]

@@ -69,7 +69,7 @@ def test_an_apply_that_waits_says_for_what(place: Place) -> None:
         place.ez("cancel", holder)
         out, err = applying.communicate(timeout=60)
         assert (applying.returncode, err) == (0, b"")
-        assert b"applied, 1 files written" in out
+        assert b"applied, 1 file written" in out
     finally:
         crew.end()
 
@@ -195,7 +195,10 @@ def test_events_follow_until_the_reader_leaves(shared: Place) -> None:
 def test_agents_say_why_they_cannot_work(shared: Place) -> None:
     """`ez agents` lists all six with what they can do and how they are, and a reason beside each that is not ready."""
     rows = shared.json("agents")["agents"]
-    assert all(list(row) == ["name", "state", "slots", "busy", "health", "why", "capabilities"] for row in rows)
+    assert all(
+        list(row) == ["name", "state", "slots", "busy", "health", "why", "capabilities", "kinds", "models", "simulated"]
+        for row in rows
+    )
     assert {row["health"] for row in rows} == {"healthy"}
     states = {row["name"]: row["state"] for row in rows}
     assert states["local"] == "ready"

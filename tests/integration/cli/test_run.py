@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -85,6 +86,30 @@ def test_two_jobs_at_once_share_the_fleet_one_of_them_started(place: Place) -> N
     assert any(job.returncode == 0 for job in jobs)
 
 
+def test_a_job_that_waits_for_a_fleet_that_never_comes_starts_its_own(place: Place) -> None:
+    """Whoever was starting a fleet ends before it is ready: the job does not end with it."""
+    lock = place.home / "hosts" / "main.lock"
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        held.write(f"{os.getpid()}\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        job = place.begin("run", "--json", "x", "knots.py")
+        read_until(job.stderr, f"waiting for the fleet of process {os.getpid()}")
+    out, err = job.communicate(timeout=60)
+    assert job.returncode == 0, err
+    assert json.loads(out)["tasks"]
+    assert b"started one for this job" in err
+
+
+def test_an_engine_elsewhere_that_does_not_answer_is_named(place: Place) -> None:
+    """The words say which, and what to look at; not that a fleet has ended."""
+    done = place.ez("run", "x", "knots.py", EZ_REDIS_URL="redis://127.0.0.1:1/0")
+    assert done.code == 3
+    assert "127.0.0.1:1" in done.error
+    assert "EZ_REDIS_URL" in done.error
+
+
 def test_a_failed_job_without_a_fleet_leaves_nothing_running(place: Place) -> None:
     """A fleet that was started for a job ends with it when the job is refused, too."""
     place.write("ignored/.gitignore", "*\n")
@@ -112,8 +137,9 @@ def test_a_dead_task_makes_exit_code_1(shared: Place) -> None:
         (("x", ""), "a path is empty"),
         (("  ", "."), "is empty; say what is to be done"),
         (("--agent", "lokal", "x", "."), "did you mean 'local'?"),
-        (("--agent", "claude", "x", "."), "claude cannot take tasks: this version makes no model calls"),
-        (("--kind", "edit", "x", "."), "cannot edit"),
+        (("--agent", "local", "--kind", "edit", "x", "."), "local takes tasks of the kind analyze, not edit"),
+        (("--check", "make test; rm -rf /", "x", "."), "into a script"),
+        (("--budget", "-1", "x", "."), "takes a number from 0"),
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(place: Place, arguments: tuple[str, ...], words: str) -> None:

@@ -81,29 +81,36 @@ def test_numbers_out_of_range_are_refused(place: Place, option: str, value: str)
     assert len(done.error) < 1000
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "-1", "nan", "http"])
+@pytest.mark.parametrize("port", ["65536", "-1", "nan", "http"])
 def test_ports_out_of_range_are_refused(place: Place, port: str) -> None:
-    """A port is a whole number from 1 to 65535."""
+    """A port is a whole number from 0 to 65535."""
     done = place.ez("up", "--port", port)
     assert done.code == 2
-    assert "1 to 65535" in done.error
+    assert "0 to 65535" in done.error
+
+
+@pytest.mark.parametrize("option", [("--check", "make"), ("--apply",), ("--record",)])
+def test_options_that_the_analyst_cannot_serve_are_refused(place: Place, option: tuple[str, ...]) -> None:
+    """An option that means nothing to the chosen agent is refused with the reason, never ignored."""
+    done = place.ez("run", "--agent", "local", *option, "x", ".")
+    assert done.code == 2
+    assert f"{option[0].strip('-')} needs another agent" in done.error
+    assert place.processes() == {}
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("words", "told"),
     [
-        ("run", "--budget", "1", "x", "."),
-        ("run", "--check", "make", "x", "."),
-        ("run", "--apply", "x", "."),
-        ("run", "--record", "x", "."),
-        ("up", "--sim"),
+        (("run", "--agent", "claude", "--check", " ", "x"), "--check: is empty"),
+        (("agents", "--trust", "hello.py"), "neither an agent file"),
+        (("retry", "--from", "0", "01abcdefghijklmnop"), "--from"),
     ],
 )
-def test_options_that_cannot_do_anything_yet_are_refused(place: Place, arguments: tuple[str, ...]) -> None:
-    """An option that this version cannot serve is refused with the reason, never ignored."""
-    done = place.ez(*arguments)
+def test_what_would_be_taken_for_something_else_is_refused(place: Place, words: tuple[str, ...], told: str) -> None:
+    """What could only be a slip is said, and nothing is done."""
+    done = place.ez(*words)
     assert done.code == 2
-    assert "cannot do anything in this version" in done.error
+    assert told in done.error
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "-x"])

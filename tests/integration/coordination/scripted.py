@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from ezaigents.agents import Context, Declared
-from ezaigents.records import AgentCard, Claim, Result
+from ezaigents.agents import Context, Declared, NeedsApproval, TaskFailed
+from ezaigents.records import AgentCard, Approval, Claim, Result
 from ezaigents.settings import Settings
-from ezaigents.workspace import FileMissing
+from ezaigents.workspace import FileMissing, StaleWrite
 
 Step = list[Any]
 
@@ -45,10 +45,15 @@ class Scripted:
         """Nothing is held."""
 
     async def _insert(self, claim: Claim, context: Context, path: str, number: int, text: str) -> None:
-        read = context.files.read(path)
-        lines = read.data.split(b"\n")
-        lines.insert(number, text.encode())
-        context.files.write(path, b"\n".join(lines), expected=read.sha256)
+        while True:
+            read = context.files.read(path)
+            lines = read.data.split(b"\n")
+            lines.insert(number, text.encode())
+            try:
+                context.files.write(path, b"\n".join(lines), expected=read.sha256)
+            except StaleWrite:  # somebody's patch came between: look again, as every agent is told to
+                continue
+            return
 
     async def _read(self, claim: Claim, context: Context, path: str) -> None:
         context.files.read(path)
@@ -96,6 +101,16 @@ class Scripted:
     async def _checkpoint(self, claim: Claim, context: Context) -> None:
         await context.checkpoint()
         self.seen.append("went on")
+
+    async def _need(self, claim: Claim, context: Context, kind: str, text: str) -> None:
+        """Go on only if a person says so; what was said is in `seen`."""
+        need = NeedsApproval.about(kind, text)
+        verdict = claim.answers.get(need.question)
+        if verdict is None:
+            raise need
+        self.seen.append((verdict.value, claim.answer_why))
+        if verdict is not Approval.APPROVE:
+            raise TaskFailed(f"{verdict.value}: {claim.answer_why}")
 
     async def _learn(self, claim: Claim, context: Context, text: str) -> None:
         await context.learn(text)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from pathlib import Path
 
 import msgspec
 import pytest
+from tests.contract.queue.cutting import CuttingProxy
 from tests.engines import running_engine
 from tests.integration.runtime.fleets import DONE, agent, at_once, call, working
 from tests.leaks import run, until
 
 from ezaigents import Client, Fleet
-from ezaigents.engine import find_living, living_hosts
+from ezaigents.engine import EngineHandle, begin, find_living, living_hosts
 from ezaigents.errors import ConfigError, EngineDown, HostConflict, NotRunning
 from ezaigents.settings import Settings
 
@@ -65,6 +68,62 @@ def test_a_refused_host_leaves_the_first_one_alone(settings: Settings) -> None:
     run(story())
 
 
+class _Behind:
+    """The engine, reached through a proxy."""
+
+    def __init__(self, settings: Settings, proxy: CuttingProxy | None) -> None:
+        self._settings = settings
+        self._proxy = proxy
+
+    def ready(self) -> EngineHandle:
+        assert self._proxy is not None
+        handle = begin(self._settings).ready()
+        handle.address = msgspec.structs.replace(handle.address, path=self._proxy.address.path)
+        return handle
+
+
+def test_a_start_whose_connection_is_cut_goes_on(settings: Settings, tmp_path: Path) -> None:
+    """Wherever the connection breaks while a host starts, the host starts, works, and leaves the engine to others."""
+
+    async def story() -> None:
+        other = msgspec.structs.replace(settings, name="other")
+        async with Fleet(other, agents={}) as keeper, CuttingProxy(tmp_path, keeper.engine.address) as proxy:
+
+            async def started(cut: int | None) -> None:
+                proxy.cut_after(cut)
+                async with Fleet(settings, agents={"a": agent(at_once)}, starting=_Behind(settings, proxy)):
+                    assert set(living_hosts(settings.home_path)) == {"main", "other"}
+
+            await started(None)
+            length = proxy.passed
+            assert length > 100
+            for cut in range(0, length, max(1, length // 60)):
+                await started(cut)
+            living = find_living(settings)
+            assert living is not None
+            assert living.pid == keeper.engine.pid
+
+    run(story())
+
+
+def test_an_engine_that_ends_while_a_host_starts_is_started_again(settings: Settings) -> None:
+    """It ended after it answered and before the host was connected."""
+
+    class _Killed(_Behind):
+        def ready(self) -> EngineHandle:
+            handle = begin(self._settings).ready()
+            assert handle.pid is not None
+            os.kill(handle.pid, signal.SIGKILL)
+            return handle
+
+    async def story() -> None:
+        async with Fleet(settings, agents={"a": agent(at_once)}, starting=_Killed(settings, None)) as fleet:
+            assert find_living(settings) is not None
+            assert fleet.host
+
+    run(story())
+
+
 def test_a_start_that_fails_leaves_nothing(settings: Settings) -> None:
     """When the engine cannot be reached the name is given back."""
 
@@ -98,7 +157,7 @@ def test_the_six_agents_are_declared(settings: Settings) -> None:
     async def story() -> None:
         async with Fleet(settings) as fleet:
             names = [card.name for card in fleet.host.card.agents]
-            assert names == ["claude", "gpt", "deepseek", "mistral", "gemini", "local"]
+            assert names == ["claude", "deepseek", "gemini", "gpt", "mistral", "local"]
 
     run(story())
 

@@ -49,6 +49,9 @@ def test_each_setting_has_its_row() -> None:
     for field in msgspec.structs.fields(Settings):
         default = field.default
         said = rows[field.name][1].strip('"')
+        if field.default_factory is dict:
+            assert said == "none", field.name
+            continue
         assert (said == default) if isinstance(default, str) else (float(said) == default), field.name
 
 

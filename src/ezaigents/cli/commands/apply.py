@@ -36,8 +36,8 @@ def command(ids: tuple[str, ...], merge: bool | None, as_json: bool) -> int:
     `ez show --diff ID` shows a patch first.
     """
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.cli.lookup import check_ids
     from ezaigents.cli.show import show_json
+    from ezaigents.client import check_ids
 
     checked = check_ids(ids)
     ends = ask_fleet(lambda client: _apply_all(client, checked, merge, quiet=as_json))
@@ -52,8 +52,8 @@ async def _apply_all(client: Client, ids: list[str], merge: bool | None, *, quie
     import asyncio
 
     from ezaigents.cli.failing import exit_code_of
-    from ezaigents.cli.lookup import task_ids
     from ezaigents.cli.talk import say
+    from ezaigents.client import task_ids
     from ezaigents.errors import EzError
 
     tasks = await client.tasks(await task_ids(client, ids))
@@ -106,11 +106,11 @@ def _row(outcome: ApplyOutcome) -> dict[str, object]:
 def _say(outcome: ApplyOutcome) -> None:
     from ezaigents.cli.show import show_line
     from ezaigents.cli.talk import say
-    from ezaigents.codec import printable
+    from ezaigents.codec import counted, printable
 
     if outcome.state == "applied":
         merged = f", {len(outcome.merged):,} of them merged" if outcome.merged else ""
-        show_line(f"{outcome.task}: applied, {len(outcome.written):,} files written{merged}")
+        show_line(f"{outcome.task}: applied, {counted(len(outcome.written), 'file')} written{merged}")
         return
     show_line(f"{outcome.task}: conflict, nothing was changed")
     for path, reason in outcome.conflicts:

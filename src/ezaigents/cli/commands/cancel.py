@@ -13,9 +13,8 @@ def command(ids: tuple[str, ...]) -> int:
     Tasks that have not begun are cancelled at once; a running one is stopped by its host. Ended ones stay as they are.
     """
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.cli.lookup import check_ids, task_ids
     from ezaigents.cli.talk import say
-    from ezaigents.client import Client
+    from ezaigents.client import Client, check_ids, task_ids
 
     checked = check_ids(ids)
 

@@ -21,10 +21,9 @@ def command(id: str | None, follow: bool, as_json: bool) -> int:  # noqa: A002 -
     import sys
 
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.cli.lookup import check_ids, find
     from ezaigents.cli.rows import moment
     from ezaigents.cli.show import show_json_line, show_line
-    from ezaigents.client import Client
+    from ezaigents.client import Client, check_ids, find
 
     wanted = check_ids([id])[0] if id else ""
 

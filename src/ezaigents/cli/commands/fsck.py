@@ -46,7 +46,7 @@ def command(repair: bool, as_json: bool) -> int:
 
 def _show(changes: list[str], report: FsckReport) -> None:
     from ezaigents.cli.show import Column, show_line, show_table
-    from ezaigents.codec import printable
+    from ezaigents.codec import counted, printable
 
     for change in changes:
         show_line(f"changed: {printable(change)}")
@@ -61,4 +61,5 @@ def _show(changes: list[str], report: FsckReport) -> None:
             show_line(f"  {printable(finding.what)}: {printable(finding.text)}")
     if report.moving:
         show_line("tasks moved during the check; what says `moving` could not be judged")
-    show_line(f"{report.tasks:,} tasks, {'everything agrees' if report.ok else 'see what `ez fsck --repair` changes'}")
+    verdict = "everything agrees" if report.ok else "see what `ez fsck --repair` changes"
+    show_line(f"{counted(report.tasks, 'task')}, {verdict}")

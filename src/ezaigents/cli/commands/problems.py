@@ -17,7 +17,7 @@ def command(as_json: bool) -> int:
     from ezaigents.cli.fleet import ask_fleet
     from ezaigents.cli.show import show_json, show_line
     from ezaigents.cli.talk import say
-    from ezaigents.codec import printable
+    from ezaigents.codec import counted, printable
 
     problems = ask_fleet(lambda client: client.operator.problems())
     if as_json:
@@ -27,5 +27,5 @@ def command(as_json: bool) -> int:
             show_line(f"{problem.kind}: {printable(problem.who)}")
             show_line(f"  why: {printable(problem.why)}")
             show_line(f"  do:  {printable(problem.advice)}")
-        say(f"{len(problems):,} problems" if problems else "no problems")
+        say(counted(len(problems), "problem") if problems else "no problems")
     return 1 if problems else 0

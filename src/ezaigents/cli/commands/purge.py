@@ -25,6 +25,7 @@ def command(dead: bool, yes: bool) -> int:
     """
     from ezaigents.cli.fleet import ask_fleet
     from ezaigents.cli.talk import say
+    from ezaigents.codec import counted
 
     states = ("done", "cancelled", "skipped", *(("dead",) if dead else ()))
 
@@ -34,7 +35,7 @@ def command(dead: bool, yes: bool) -> int:
             _ask(len(tasks), dead)
         return await _purge(client, tasks)
 
-    say(f"{ask_fleet(purge):,} tasks forgotten; their records are in the history")
+    say(f"{counted(ask_fleet(purge), 'task')} forgotten; what was recorded is in the history")
     return 0
 
 
@@ -68,7 +69,9 @@ async def _purge(client: Client, tasks: list[Task]) -> int:
 def _ask(number: int, dead: bool) -> None:
     import sys
 
+    from ezaigents.codec import counted
+
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{number:,} tasks would be forgotten; add --yes")
+        raise click.UsageError(f"{counted(number, 'task')} would be forgotten; add --yes")
     kinds = "ended tasks, dead ones too" if dead else "ended tasks"
     click.confirm(f"Forget {number:,} {kinds}?", abort=True, err=True)

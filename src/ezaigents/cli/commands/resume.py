@@ -9,11 +9,16 @@ from ezaigents.cli.options import complete_agent, json_option
 
 @click.command("resume")
 @click.argument("agents", metavar="[AGENT]...", nargs=-1, shell_complete=complete_agent)
+@click.option(
+    "--provider", "providers", metavar="NAME", multiple=True, help="A provider of models, besides or instead of agents."
+)
 @json_option
-def command(agents: tuple[str, ...], as_json: bool) -> int:
+def command(agents: tuple[str, ...], providers: tuple[str, ...], as_json: bool) -> int:
     """Let agents that were paused take tasks again; without AGENT, everything that is paused."""
     from ezaigents.cli.fleet import ask_fleet
     from ezaigents.cli.pausing import show_paused
+    from ezaigents.records import PROVIDER
 
-    show_paused(ask_fleet(lambda client: client.operator.resume(agents)), as_json=as_json)
+    names = (*agents, *(f"{PROVIDER}{name}" for name in providers))
+    show_paused(ask_fleet(lambda client: client.operator.resume(names)), as_json=as_json)
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ezaigents.cli.options import complete_agent, json_option, not_yet, seconds, whole
+from ezaigents.cli.options import complete_agent, json_option, number, seconds, whole
 
 _KINDS = ("analyze", "edit", "test", "document", "review")
 
@@ -40,10 +40,11 @@ _KINDS = ("analyze", "edit", "test", "document", "review")
     help="Attempts per task.",
 )
 @click.option("--key", metavar="K", default="", help="Idempotency key: the same job is handed in only once.")
-@not_yet("--budget", "it makes no paid calls", metavar="USD")
-@not_yet("--check", "it makes no edits to check", metavar="CMD")
-@not_yet("--apply", "it makes no edits to apply")
-@not_yet("--record", "it makes no model calls to record")
+@click.option("--budget", metavar="USD", type=number(0, 1_000_000), help="What the whole run may cost at most.")
+@click.option("--check", metavar="CMD", help="Command that must succeed for the work to count as done.")
+@click.option("--apply", is_flag=True, help="Put patches into the workspace as soon as they are made.")
+@click.option("--record", is_flag=True, help="Keep what models answer, so that `ez replay` can run it again offline.")
+@click.option("--yes", is_flag=True, help="Do not ask before a run that may cost more than `ask_above_usd`.")
 @json_option
 def command(
     prompt: str,
@@ -57,9 +58,18 @@ def command(
     deadline: float | None,
     max_attempts: int,
     key: str,
+    budget: float | None,
+    check: str | None,
+    apply: bool,
+    record: bool,
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Hand in a job over files, and wait for its results.
+
+    An agent with a model works on the job as one task, and hands back a report, and a patch where it changed files:
+    `ez show --diff` shows it, `ez apply` puts it into the workspace, and --apply does so at once. The local analyst
+    gets a task for each file.
 
     PROMPT says what is asked for; `-` reads it from standard input. PATHs are files and folders of the workspace,
     by default the folder you stand in; what .gitignore names is left out.
@@ -76,29 +86,31 @@ def command(
     from ezaigents.workspace import resolve_inputs
 
     settings = settings_here()
-    chosen = _choose(agent, kind)
     wish = Wish(
         prompt=prompt_from(prompt),
         paths=tuple(resolve_inputs(settings.workspace, Path.cwd(), paths or (".",), home=settings.home_path)),
-        agent=chosen,
+        agent=agent,
         kind=TaskKind(kind),
         priority=priority,
         delay_ms=round(delay * 1000),
         deadline_ms=round((time.time() + deadline) * 1000) if deadline else 0,
         max_attempts=max_attempts,
         key=key,
+        apply=apply,
+        check=_check_command(check),
+        budget_microusd=max(1, round(budget * 1_000_000)) if budget is not None else 0,
+        record=record,
     )
-    return do_job(settings, wish, Manner(wait=not no_wait, as_json=as_json, on_interrupt=on_interrupt or ""))
+    manner = Manner(wait=not no_wait, as_json=as_json, on_interrupt=on_interrupt or "", yes=yes)
+    return do_job(settings, wish, manner)
 
 
-def _choose(agent: str, kind: str) -> str:
-    """The agent that does it. Only the analyst can work today, and it only analyzes."""
-    from ezaigents.cli.talk import say
+def _check_command(line: str | None) -> tuple[str, ...]:
     from ezaigents.errors import InputError
+    from ezaigents.sandbox import parse_command
 
-    chosen = "local" if agent == "auto" else agent
-    if chosen == "local" and kind != "analyze":
-        raise InputError("kind", f"the local agent analyzes; it cannot {kind}, and this version has no agent that can")
-    if agent == "auto":
-        say("agent: local (auto; the only one that can work in this version)")
-    return chosen
+    if line is None:
+        return ()
+    if not line.strip():
+        raise InputError("--check", "is empty; name a command, such as --check 'make test', or leave it out")
+    return tuple(parse_command(line))

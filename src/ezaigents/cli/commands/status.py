@@ -27,7 +27,7 @@ def command(as_json: bool) -> int:
     from ezaigents.codec import printable
     from ezaigents.records import EVERYTHING
 
-    status, paused = ask_fleet(_look)
+    status, paused, simulated = ask_fleet(_look)
     if as_json:
         show_json(status)
     else:
@@ -39,6 +39,7 @@ def command(as_json: bool) -> int:
             ("engine", f"{engine.kind} {engine.version}, {_mb(engine.used_memory_bytes)}"),
             ("durability", engine.durability),
             ("agents", ", ".join(_agents(status.agents))),
+            ("models", "simulated: none is asked, nothing is paid" if simulated else ""),
             ("paused", "everything" if EVERYTHING in paused else ", ".join(printable(name) for name in paused)),
             ("open", _numbers(queue, ("ready", "leased", "delayed", "blocked"))),
             ("ended", _numbers(queue, ("done", "dead", "cancelled", "skipped"))),
@@ -50,9 +51,10 @@ def command(as_json: bool) -> int:
     return 0
 
 
-async def _look(client: Client) -> tuple[Status, list[str]]:
-    """The figures, and who is paused."""
-    return await client.status(), sorted(await client.queue.paused())
+async def _look(client: Client) -> tuple[Status, list[str], bool]:
+    """The figures, who is paused, and whether a simulator answers for models."""
+    simulated = any(agent.simulated for agent in await client.agents())
+    return await client.status(), sorted(await client.queue.paused()), simulated
 
 
 def _agents(rows: Iterable[AgentRow]) -> list[str]:

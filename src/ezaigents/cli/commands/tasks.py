@@ -24,11 +24,10 @@ _STATES = ("blocked", "ready", "delayed", "leased", "done", "dead", "cancelled",
 def command(states: tuple[str, ...], run_id: str | None, limit: int, as_json: bool) -> int:
     """List tasks, the newest first; those of a run in their order."""
     from ezaigents.cli.fleet import ask_fleet, settings_here
-    from ezaigents.cli.lookup import check_ids, find
-    from ezaigents.cli.rows import full_row, one_line
+    from ezaigents.cli.rows import one_line, state_words
     from ezaigents.cli.show import Column, show_json, show_table
     from ezaigents.cli.talk import say
-    from ezaigents.client import Client
+    from ezaigents.client import Client, check_ids, find, task_detail
     from ezaigents.records import Task
 
     wanted = check_ids([run_id])[0] if run_id else ""
@@ -42,7 +41,7 @@ def command(states: tuple[str, ...], run_id: str | None, limit: int, as_json: bo
     tasks = ask_fleet(read)
     shown = tasks[:limit]
     if as_json:
-        show_json({"tasks": [full_row(task, settings_here().home_path) for task in shown]})
+        show_json({"tasks": [task_detail(task, settings_here().home_path) for task in shown]})
     elif not shown:
         say("no tasks" + (f" that are {' or '.join(states)}" if states else ""))
     else:
@@ -53,7 +52,7 @@ def command(states: tuple[str, ...], run_id: str | None, limit: int, as_json: bo
             Column("Path", path=True),
             Column("Summary", text=True),
         ]
-        rows = [[task.id, task.state.value, task.agent, task.title, one_line(task)] for task in shown]
+        rows = [[task.id, state_words(task), task.agent, task.title, one_line(task)] for task in shown]
         show_table(columns, rows)
     if len(tasks) > limit:
         say(f"… and more; --limit shows them (now {limit:,})")

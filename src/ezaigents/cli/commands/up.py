@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from ezaigents.cli.options import host_name, not_yet, whole
+from ezaigents.cli.options import host_name, whole
 
 
 @click.command("up")
@@ -13,36 +15,39 @@ from ezaigents.cli.options import host_name, not_yet, whole
 @click.option(
     "--port",
     metavar="PORT",
-    type=whole(1, 65535),
-    default=3000,
-    show_default=True,
-    help="Port of the dashboard.",
+    type=whole(0, 65535),
+    help="Port of the dashboard, 0 = any that is free. [default: 3000, or one of the next]",
 )
-@click.option("--no-dashboard", is_flag=True, help="Run without the dashboard.")
-@not_yet("--sim", "there are no simulated models")
-def command(detach: bool, name: str | None, port: int, no_dashboard: bool) -> int:
+@click.option("--no-dashboard", is_flag=True, help="Run without the dashboard and the HTTP API.")
+@click.option("--sim", is_flag=True, help="Simulated models: scripted answers, no key, no cost; all of it says so.")
+def command(detach: bool, name: str | None, port: float | None, no_dashboard: bool, sim: bool) -> int:
     """Start a fleet here and keep it running.
 
-    The fleet serves the workspace you stand in (the git top level, else the folder itself). This version has no
-    dashboard: --port and --no-dashboard are accepted and change nothing.
+    The fleet serves the workspace you stand in (the git top level, else the folder itself). The dashboard and the API
+    answer on this machine alone, to those who have a token; the link that is printed lets one browser in, once.
     """
-    del port, no_dashboard
+    words = {
+        "name": name,
+        "models": "simulated" if sim else None,
+        "port": None if port is None else int(port),
+        "dashboard": "off" if no_dashboard else None,
+    }
     if detach:
-        return _start_aside(name)
+        return _start_aside(words)
     from ezaigents.cli.launch import become_host
 
-    become_host(name)
+    become_host(**words)
     return 0
 
 
-def _start_aside(name: str | None) -> int:
+def _start_aside(words: dict[str, Any]) -> int:
     from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.report import ready_lines
     from ezaigents.cli.show import show_line
     from ezaigents.cli.started import start_host
     from ezaigents.cli.talk import say
 
-    host = start_host(settings_here(name=name))
+    host = start_host(settings_here(**words))
     for line in ready_lines(host.report, how_to_stop="`ez down`"):
         say(line)
     say(f"  log        {host.log}")

@@ -1,4 +1,4 @@
-"""The composition root: Settings to running parts. Imported only by the command line, the API and tests."""
+"""`Fleet`: the engine of a data folder, and one host that runs agents. Job: put them together, and take them apart."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from ezaigents.agents import Agent, AgentFactory, Declared
-from ezaigents.agents.catalog import declared_agents
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Supervisor, begin
-from ezaigents.errors import ConfigError
+from ezaigents.errors import ConfigError, EngineDown
 from ezaigents.home import open_home
 from ezaigents.queue import Keys, Queue
 from ezaigents.records import HostCard
 from ezaigents.runtime import Cache, Delivery, Host, PollDelivery, PushDelivery, make_cache
 from ezaigents.settings import Settings
 from ezaigents.team import Team
+from ezaigents.wiring.models import Models
 from ezaigents.workspace import place_id
 
 if TYPE_CHECKING:
     from ezaigents.patches import Applier
 
+_OPEN_TRIES = 3
 _FOR_EVER_S = 1e9
 """A host repeats its transitions for as long as it lives: its outcomes must not be lost while the engine is away."""
 
@@ -32,9 +34,10 @@ _FOR_EVER_S = 1e9
 class Fleet:
     """Agents on a data folder: the engine, and one host that runs them. `async with Fleet(settings) as fleet`.
 
-    `agents`: those to declare, by name; None = the six of the catalogue. `started_at`: monotonic time at which the
-    process began, for the time to ready. Entering starts everything and raises ConfigError, EngineMissing,
-    EngineUnfit, EngineDown or HostConflict; `run()` works until `stop()`; leaving ends what was started.
+    `agents`: those to declare, by name; None = those of the roster, and the analyst. `started_at`: monotonic time at
+    which the process began, for the time to ready. Entering starts everything and raises ConfigError, EngineMissing,
+    EngineUnfit, EngineDown or HostConflict; `run()` works until `stop()`; leaving ends what was started. `port`: where
+    this process answers HTTP, 0 = nowhere.
     """
 
     def __init__(
@@ -44,13 +47,17 @@ class Fleet:
         agents: Mapping[str, Declared] | None = None,
         started_at: float | None = None,
         starting: Starting | None = None,
+        port: int = 0,
     ) -> None:
         self.settings = settings
+        self._port = port
         self._given_agents = agents
         self._started_at = time.monotonic() if started_at is None else started_at
         self._starting = starting
         self._leaving = contextlib.AsyncExitStack()
         self._supervising: asyncio.Task[None] | None = None
+        self.notes: tuple[str, ...] = ()
+        """What whoever started it should be told, once it is ready."""
         self.host: Host
         self.engine: EngineHandle
 
@@ -93,19 +100,49 @@ class Fleet:
             on_restored=self._on_restored,
             client_name="ez-host",
         )
-        await connection.open()
+        await self._open(connection)
         self._leaving.push_async_callback(connection.close)
         queue = Queue(connection, Keys(settings.namespace or identity), patience_s=_FOR_EVER_S)
-        self.host = self._make_host(identity, connection, queue)
+        simulated_at = await self._simulated_at()
+        self.host = self._make_host(identity, connection, queue, simulated_at)
         self._supervise()
         await self.host.start()
 
-    def _make_host(self, identity: str, connection: Connection, queue: Queue) -> Host:
+    async def _open(self, connection: Connection) -> None:
+        """Connect. An engine that ended since it answered is started again; from here on the supervisor does that."""
+        for tries_left in reversed(range(_OPEN_TRIES)):
+            try:
+                await connection.open()
+            except EngineDown:
+                if not tries_left:
+                    raise
+                await asyncio.to_thread(begin(self.settings).ready)
+            else:
+                return
+
+    async def _simulated_at(self) -> str:
+        """Where the simulated models answer: a simulator of our own, or the one that the environment names."""
+        if self.settings.models != "simulated":
+            return ""
+        from ezaigents.wiring.simulator import Simulator
+
+        simulator = Simulator(self.settings, os.environ)
+        self._leaving.push_async_callback(simulator.close)
+        return await simulator.start()
+
+    def _make_host(self, identity: str, connection: Connection, queue: Queue, simulated_at: str) -> Host:
         settings, clock = self.settings, SystemClock()
         cache = make_cache(settings, clock)
-        agents = declared_agents(_local_with(cache)) if self._given_agents is None else self._given_agents
-        if self._given_agents is not None:
-            _check_names(self._given_agents)
+        cards = providers_paused = None
+        if self._given_agents is None:
+            models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
+            self._leaving.push_async_callback(models.close)
+            self.notes = models.without_effect
+            agents: Mapping[str, Declared] = models.declared(_local_with(cache))
+            cards, providers_paused = partial(models.cards, agents), models.providers_paused
+        else:
+            agents = self._given_agents
+            _check_names(agents)
         place = place_id(identity, settings.workspace)
         card = HostCard(
             name=settings.name,
@@ -117,6 +154,7 @@ class Fleet:
             agents=tuple(declared.card for declared in agents.values()),
             started_ms=clock.wall_ms(),
             started_in_ms=round((time.monotonic() - self._started_at) * 1000),
+            port=self._port,
         )
         team = Team(settings, connection, queue, clock)
         return Host(
@@ -132,6 +170,8 @@ class Fleet:
             card,
             clock,
             durability=self.engine.durability if self.engine.kind == "embedded" else "",
+            cards=cards,
+            providers_paused=providers_paused,
         )
 
     def _make_applier(self, queue: Queue, team: Team, place: str) -> Applier:
