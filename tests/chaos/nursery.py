@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.chaos.model_host import ModelHostOptions, run_model_host
 from tests.chaos.proxy import ProxyOptions, run_proxy
 from tests.chaos.submitter import SubmitterOptions, run_submitter
 from tests.chaos.worker import HostOptions, run_host
@@ -30,6 +31,7 @@ _ROLES: dict[str, tuple[type[Any], Callable[[Any], None]]] = {
     "host": (HostOptions, run_host),
     "submitter": (SubmitterOptions, run_submitter),
     "proxy": (ProxyOptions, run_proxy),
+    "modelhost": (ModelHostOptions, run_model_host),
 }
 
 

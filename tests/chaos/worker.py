@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,16 +130,16 @@ class NotingQueue(Queue):
         notes.reach("after_finish")
         return answers
 
-    async def fail(self, failed: Sequence[tuple[Held, str]]) -> list[Answer]:
+    async def fail(self, failed: Sequence[tuple[Held, str]], spent: Mapping[Held, Result] = {}) -> list[Answer]:
         held = self._sent("fail", [held for held, _ in failed])
-        return self._answered("fail", held, await super().fail(failed))
+        return self._answered("fail", held, await super().fail(failed, spent))
 
-    async def retry(self, failed: Sequence[tuple[Held, int, str]]) -> list[Answer]:
+    async def retry(self, failed: Sequence[tuple[Held, int, str]], spent: Mapping[Held, Result] = {}) -> list[Answer]:
         held = self._sent("retry", [held for held, _, _ in failed], [delay_ms for _, delay_ms, _ in failed])
-        return self._answered("retry", held, await super().retry(failed))
+        return self._answered("retry", held, await super().retry(failed, spent))
 
-    async def release_for(self, held: Sequence[tuple[Held, int]]) -> list[Answer]:
-        sent = self._sent("release", [one for one, _ in held])
+    async def release_for(self, held: Sequence[tuple[Held, int, str]]) -> list[Answer]:
+        sent = self._sent("release", [one for one, *_ in held])
         return self._answered("release", sent, await super().release_for(held))
 
     def _sent(self, verb: str, held: Sequence[Held], delays_ms: Sequence[int] = ()) -> Sequence[Held]:
@@ -229,9 +229,9 @@ class NotingFleet(Fleet):
         self._notes = notes
         self._scripts = load_scripts(options.replaced)
 
-    def _make_host(self, identity: str, connection: Connection, queue: Queue) -> Host:
+    def _make_host(self, identity: str, connection: Connection, queue: Queue, simulated_at: str = "") -> Host:
         noting = NotingQueue(connection, queue.keys, self._scripts, self._notes)
-        return super()._make_host(identity, connection, noting)
+        return super()._make_host(identity, connection, noting, simulated_at)
 
 
 def run_host(options: HostOptions) -> None:

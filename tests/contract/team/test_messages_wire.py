@@ -70,7 +70,7 @@ async def test_a_connection_cut_at_each_byte_of_the_reply_has_one_effect(
         assert length > 0
         for cut in range(length):
             assert await played(cut) == whole, f"cut after {cut} of {length} bytes"
-            assert proxy.has_cut
+            assert proxy.has_cut or proxy.passed <= cut  # a reply that tells times may be a digit shorter
         if name == "send":
             assert whole[0] == [Answer.OK, Answer.OK, Answer.FULL, Answer.OK]
 

@@ -48,7 +48,7 @@ class Host:
         self.checkup = Checkup(self.book, home, memory_limit_bytes=2**50)
 
     def delta(self, *, look_s: float = _SOON_S, beat_s: float = _SOON_S) -> Heartbeat:
-        return DeltaHeartbeat(self.registry, card(), self.checkup, SystemClock(), look_s=look_s, beat_s=beat_s)
+        return DeltaHeartbeat(self.registry, card, self.checkup, SystemClock(), look_s=look_s, beat_s=beat_s)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_an_engine_that_was_away_hears_of_it_later(
 async def test_full_and_delta_are_read_alike(rig: Rig, home: Path) -> None:
     """Who reads does not know which heartbeat a host has: an agent without a reason is well in both."""
     host = Host(rig.connection, rig, home)
-    full = FullHeartbeat(host.registry, card(), host.checkup, full_s=_SOON_S)
+    full = FullHeartbeat(host.registry, card, host.checkup, full_s=_SOON_S)
     async with _beating(full):
 
         async def is_told() -> bool:

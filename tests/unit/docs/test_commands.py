@@ -41,7 +41,8 @@ def _unknown(words: list[str]) -> list[str]:
     if command not in _commands():
         return [command]
     given = [word.partition("=")[0] for word in words[2:] if re.fullmatch(r"--[a-z-]+(=.*)?", word)]
-    return [option for option in given if not re.search(rf"{option}\b", _help(command))]
+    named = words[1:3] if words[2:] and words[2] in _HELP_ROW.findall(_help(command)) else words[1:2]
+    return [option for option in given if not re.search(rf"{option}\b", _help(*named))]
 
 
 @pytest.mark.parametrize("document", documents(), ids=shown)

@@ -12,7 +12,7 @@ from tests.unit.docs.documents import ROOT
 _FOLDER = ROOT / "docs" / "decisions"
 _PAGES = sorted(_FOLDER.glob("*.md"))
 _MOST_LINES = 90
-_CEILING = 12
+_CEILING = 26
 _OLD_PYTHON_ONLY = "async-timeout"
 
 
@@ -42,8 +42,8 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 @pytest.mark.skipif(not (ROOT / "requirements.lock").exists(), reason="the lock belongs to the source tree")
-def test_there_are_at_most_twelve_distributions() -> None:
-    """The lock names at most twelve distributions, besides one that only old releases of Python 3.11 ask for."""
+def test_there_are_no_more_distributions_than_decided() -> None:
+    """The lock names at most twenty-six distributions, besides one that only old releases of Python 3.11 ask for."""
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     names = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) - {_OLD_PYTHON_ONLY}
     assert 0 < len(names) <= _CEILING

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-_ROOMS = ("workspace", "team", "patches")
+_ROOMS = (
+    "audit",
+    "budget",
+    "providers",
+    "workspace",
+    "team",
+    "patches",
+    "agents.tools",
+    "simulate",
+    "sandbox",
+    "worktrees",
+)
 
 
 def _imported(tree: ast.Module, room: str) -> set[str]:
