@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from bench.line import ROOT, show
 
 NAMES = (
-    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "messages", "edits", "soak",
-    "engine_clients",
+    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "messages", "edits",
+    "agents", "soak", "engine_clients",
 )  # fmt: skip
 OTHERS = ("peers",)
 """What needs more installed than `make bench` does: run only when named."""

@@ -63,7 +63,7 @@ async def _beat(settings: Settings, count: int) -> None:
         async with Connection(engine.address, client_name="ez-host") as connection:
             registry, card = Registry(connection, Keys(identity)), _card(settings, identity, count)
             checkup = Checkup(HealthBook(), settings.home_path, memory_limit_bytes=settings.memory_limit_bytes)
-            heartbeat = make_heartbeat(settings, registry, card, checkup, SystemClock())
+            heartbeat = make_heartbeat(settings, registry, lambda: card, checkup, SystemClock())
             await registry.announce(card)
             await registry.beat(card.name)  # the engine has every script from here on
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, heartbeat.stop)
