@@ -32,8 +32,7 @@ demo: $(VENV)/runtime ## set up, and run the main job on this project's own sour
 	@BIN=$(BIN) bash examples/demo.sh
 
 test: $(VENV)/dev ## set up, and run all tests (under 8 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore=tests/chaos
-	$(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests
 
 check: $(VENV)/dev ## format, lint, types, import law
 	$(BIN)/ruff format --check src tests bench
@@ -53,9 +52,11 @@ bench-peers: $(VENV)/bench ## the queue beside taskiq, saq and arq, in the same 
 
 chaos: $(VENV)/dev ## kill things at random for some minutes; one JSON line
 	$(BIN)/python -m tests.chaos.drive --kills 1000 --tasks 20000
+	$(BIN)/python -m tests.chaos.models --kills 100 --tasks 500
 
 nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks (about an hour)
 	$(BIN)/python -m tests.chaos.drive --kills 5000 --tasks 100000
+	$(BIN)/python -m tests.chaos.models --kills 300 --tasks 1500
 	$(BIN)/python -m pytest -m nightly tests
 
 wheel-test: $(VENV)/dev ## build the wheel, install it in a fresh environment, run the tests against it
