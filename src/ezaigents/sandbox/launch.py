@@ -252,14 +252,17 @@ def _kill_all(command: int, watch: _Watch) -> int:
     """Kill whatever lives here and wait until it is gone; the command's exit status."""
     status = signal.SIGKILL.value
     end_s = time.monotonic() + END_S
+    waits = 0  # the first of the dead is waited for; the others are collected before anything is killed again
     while time.monotonic() < end_s:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-        watch.drain()
+        if waits == 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            watch.drain()
         try:
-            pid, found = os.waitpid(-1, 0)
+            pid, found = os.waitpid(-1, waits)
         except ChildProcessError:
             break
+        waits = os.WNOHANG if pid else 0
         if pid == command:
             status = found
     watch.drain()

@@ -134,11 +134,24 @@ async def _ended(process: asyncio.subprocess.Process, answer: asyncio.Task[tuple
     """Say that the answer is not wanted any more, and wait until nothing is left; kill what does not obey."""
     assert process.stdin is not None
     process.stdin.close()
-    done, _ = await _waited(answer)
-    if not done:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await _waited(answer)
+    for kill in (_kill_launcher, _kill_group):
+        done, _ = await _waited(answer)
+        if done:
+            return
+        kill(process.pid)
+    await _waited(answer)
+
+
+def _kill_launcher(pid: int) -> None:
+    """Kill process 1 inside. `pid` is its parent, which ends only when the kernel has ended all the others inside."""
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+            os.kill(int(child), signal.SIGKILL)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 async def _waited(answer: asyncio.Task[tuple[bytes, bytes]]) -> tuple[set[Any], set[Any]]:

@@ -14,7 +14,7 @@ import pytest
 from tests.integration.sandbox.inside import MIB, Inside, processes_named, settled
 from tests.leaks import run, until
 
-from ezaigents.sandbox import Ended
+from ezaigents.sandbox import Ended, running
 
 
 def test_a_command_that_ends_says_how(inside: Inside) -> None:
@@ -181,6 +181,33 @@ def test_a_cancelled_command_is_gone_before_the_caller_goes_on(inside: Inside) -
     run(settled(story()))
 
 
+def test_a_launcher_that_does_not_answer_is_killed_with_all_it_holds(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelled or out of time: the caller goes on when the last of its processes is gone, not before."""
+    monkeypatch.setattr(running, "GRACE_S", 0.5)
+    mark = uuid.uuid4().hex
+    # Many processes that hold memory: for these the kernel needs a moment.
+    code = "import os, time\nheld = os.urandom(8 << 20)\nfor _ in range(5): os.fork()\ntime.sleep(1000)"
+
+    async def story() -> None:
+        command = asyncio.create_task(
+            inside.sandbox.run(
+                ["python3", "-c", code, mark], folder=inside.folder, timeout_s=60, memory_bytes=4096 * MIB
+            )
+        )
+        await until(lambda: len(processes_named(mark)) == 32)
+        (outer,) = _children(os.getpid()) & {_parent(_parent(pid)) for pid in _roots(mark)}
+        (launcher,) = _children(outer)
+        os.kill(launcher, signal.SIGSTOP)
+        command.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await command
+        assert processes_named(mark) == []
+
+    run(settled(story()))
+
+
 _HOST = """
 import asyncio, sys
 from pathlib import Path
@@ -226,6 +253,16 @@ def test_nothing_outlives_the_host_or_the_launcher(inside: Inside, victim: str) 
     finally:
         host.kill()
         host.wait()
+
+
+def _roots(mark: str) -> list[int]:
+    """The commands themselves, without the processes they made."""
+    named = processes_named(mark)
+    return [pid for pid in named if _parent(pid) not in named]
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _lives(pid: int) -> bool:
