@@ -1,6 +1,6 @@
 """The fleet over HTTP: the socket that waits for the first visitor, and all that is loaded then; see README.md."""
 
 from ezaigents.api.address import address_of, link_of
-from ezaigents.api.door import Door, bind_door
+from ezaigents.api.lazy_listener import LazyListener, bind_listener
 
-__all__ = ["Door", "address_of", "bind_door", "link_of"]
+__all__ = ["LazyListener", "address_of", "bind_listener", "link_of"]

@@ -1,4 +1,4 @@
-"""Bodies in and out. Job: JSON to records and back, with entity tags. Not its job: what is in them (ways)."""
+"""Bodies in and out. Job: JSON to records and back, with entity tags. Not its job: what is in them (routes)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON = "application/json"
 _T = TypeVar("_T")
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Empty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty object."""
 
 

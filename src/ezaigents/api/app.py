@@ -1,6 +1,6 @@
-"""The site put together. Job: the table of ways, the router, the gate around all of it. Not its job: any answer.
+"""The site put together. Job: the table of routes, the router, the gate around all of it. Not its job: any answer.
 
-Everything that answers is in the table; a test walks it, and asks each way without a token.
+Everything that answers is in the table; a test walks it, and asks each route without a token.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp
 
 from ezaigents.api.failing import problem, problem_of, told
 from ezaigents.api.gate import Gate, TooLarge
-from ezaigents.api.house import House
+from ezaigents.api.route import Route, RouteTable
+from ezaigents.api.routes import ROUTES
+from ezaigents.api.routes.events import socket
+from ezaigents.api.services import Services
 from ezaigents.api.site import Site
-from ezaigents.api.way import Way, WayFinder
-from ezaigents.api.ways import WAYS
-from ezaigents.api.ways.events import socket
 from ezaigents.errors import EzError
 from ezaigents.home import home_id
 
@@ -30,10 +31,10 @@ SOCKET = "/ws"
 _log = logging.getLogger(__name__)
 
 
-def make_app(house: House, site: Site, ways: Sequence[Way] = WAYS) -> ASGIApp:
+def make_app(services: Services, site: Site, routes: Sequence[Route] = ROUTES) -> ASGIApp:
     """The whole site of a fleet, gate and all."""
     app = Starlette(
-        routes=_routes(ways),
+        routes=_routes(routes),
         exception_handlers={
             EzError: _on_error,
             HTTPException: _on_refusal,
@@ -43,19 +44,19 @@ def make_app(house: House, site: Site, ways: Sequence[Way] = WAYS) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    app.state.house = house
-    app.state.cookie = cookie_name(house)
-    return Gate(app, site, WayFinder(ways), house.access, app.state.cookie)
+    app.state.services = services
+    app.state.cookie = cookie_name(services)
+    return Gate(app, site, RouteTable(routes), services.access, app.state.cookie)
 
 
-def cookie_name(house: House) -> str:
+def cookie_name(services: Services) -> str:
     """What a session's cookie is called; browsers send a cookie to every port of a host."""
-    return f"ez-{home_id(house.settings.home_path)}"
+    return f"ez-{home_id(services.settings.home_path)}"
 
 
-def _routes(ways: Sequence[Way]) -> list[BaseRoute]:
-    routes: list[BaseRoute] = [Route(way.path, way.endpoint, methods=[way.method]) for way in ways]
-    return [*routes, WebSocketRoute(SOCKET, socket)]
+def _routes(routes: Sequence[Route]) -> list[BaseRoute]:
+    found: list[BaseRoute] = [HttpRoute(route.path, route.endpoint, methods=[route.method]) for route in routes]
+    return [*found, WebSocketRoute(SOCKET, socket)]
 
 
 async def _on_error(request: Request, error: Any) -> Response:

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ezaigents.access import Access, Grant, GrantKind, Role
 from ezaigents.api.failing import problem, told
+from ezaigents.api.route import SAFE, RouteTable
 from ezaigents.api.site import Site
-from ezaigents.api.way import SAFE, WayFinder
 from ezaigents.errors import RetryLater
 
 BODY_MOST_BYTES = 1024 * 1024
@@ -46,10 +46,10 @@ class TooLarge(Exception):
 class Gate:
     """`cookie`: what the session's cookie is called here; each installation has its own, for ports share cookies."""
 
-    def __init__(self, inner: ASGIApp, site: Site, finder: WayFinder, access: Access, cookie: str) -> None:
+    def __init__(self, inner: ASGIApp, site: Site, table: RouteTable, access: Access, cookie: str) -> None:
         self._inner = inner
         self._site = site
-        self._finder = finder
+        self._table = table
         self._access = access
         self._cookie = cookie
         self._guesses: deque[float] = deque(maxlen=_GUESSES_MOST)
@@ -87,7 +87,7 @@ class Gate:
         scope["grant"] = grant
         if grant is not None and (line := scope.get("state", {}).get("line")) is not None:
             line.know()
-        role = self._finder.needed(method, scope["path"])
+        role = self._table.needed(method, scope["path"])
         if role is None:
             return None
         if grant is None:
@@ -190,6 +190,6 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send, status: int, wh
 
 
 def role_of(scope: Scope) -> Role | None:
-    """The role of whoever asks; None where a way is for everybody and he showed nothing."""
+    """The role of whoever asks; None where a route is for everybody and he showed nothing."""
     grant: Grant | None = scope.get("grant")
     return grant.role if grant is not None else None

@@ -1,7 +1,7 @@
 """What happens, told to whoever listens. Job: one reader of the engine for all browsers of this host, and their places.
 
 The reader runs while somebody listens. Each event is encoded once; a listener that does not keep up loses what it has
-not taken, and is told to read anew: nothing grows. Not its job: HTTP (ways/events).
+not taken, and is told to read anew: nothing grows. Not its job: HTTP (routes/events).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True, tag="resync", tag_field=
 Update = TaskUpdate | AgentUpdate | Resync
 
 
-class Told(msgspec.Struct, frozen=True):
+class EncodedUpdate(msgspec.Struct, frozen=True):
     """An update as it is sent. `place`: where it stands in the stream, None = it has no place."""
 
     id: str
@@ -60,34 +60,34 @@ class Told(msgspec.Struct, frozen=True):
     place: tuple[int, int] | None = None
 
 
-def told(update: Update) -> Told:
+def told(update: Update) -> EncodedUpdate:
     """Encode an update, once for all listeners."""
     if isinstance(update, TaskUpdate):
-        return Told(update.id, to_json(update), place_of_event(update.id))
-    return Told("", to_json(update))
+        return EncodedUpdate(update.id, to_json(update), place_of_event(update.id))
+    return EncodedUpdate("", to_json(update))
 
 
-class Listener:
+class Subscription:
     """One stream of updates. `take` waits for the next ones, all that there are."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Told] = deque()
+        self._waiting: deque[EncodedUpdate] = deque()
         self._some = asyncio.Event()
         self._seen: tuple[int, int] | None = None
-        self._held: list[Told] | None = None
+        self._held: list[EncodedUpdate] | None = None
         self.ended = False
 
     def hold(self) -> None:
         """Keep what comes from now on behind what was missed, which is put by `catch_up`."""
         self._held = []
 
-    def catch_up(self, missed: list[Told]) -> None:
+    def catch_up(self, missed: list[EncodedUpdate]) -> None:
         """Add what was missed, then what was held; what is in both is told once."""
         held, self._held = self._held or [], None
         self.put(missed)
         self.put(held)
 
-    def put(self, updates: list[Told]) -> None:
+    def put(self, updates: list[EncodedUpdate]) -> None:
         """Add what happened; too much is replaced by the word to read anew."""
         if self._held is not None:
             self._held = [*self._held, *updates][-WAITING_MOST - 1 :]
@@ -107,7 +107,7 @@ class Listener:
         self.ended = True
         self._some.set()
 
-    async def take(self, timeout_s: float) -> list[Told]:
+    async def take(self, timeout_s: float) -> list[EncodedUpdate]:
         """What waits, once there is something; [] after `timeout_s`, or at the end."""
         if not self._waiting and not self.ended:
             with contextlib.suppress(TimeoutError):
@@ -124,15 +124,15 @@ class Hub:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Subscription] = set()
         self._reading: asyncio.Task[None] | None = None
         self._agents_due: asyncio.TimerHandle | None = None
         self._starting = asyncio.Lock()
 
     @contextlib.asynccontextmanager
-    async def listening(self, since: str = "") -> AsyncIterator[Listener]:
+    async def subscribe(self, since: str = "") -> AsyncIterator[Subscription]:
         """Hear what happens from now on, and after the event `since` where it is known."""
-        listener = Listener()
+        listener = Subscription()
         if since:
             listener.hold()
         self._listeners.add(listener)
@@ -178,7 +178,7 @@ class Hub:
                 _log.warning("events cannot be read, which is tried again: %s", error)
                 await asyncio.sleep(_AGAIN_S)
 
-    def _tell(self, updates: list[Told]) -> None:
+    def _tell(self, updates: list[EncodedUpdate]) -> None:
         for listener in self._listeners:
             listener.put(updates)
 

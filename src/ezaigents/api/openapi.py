@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document. Job: the table of ways as a document; pure. Not its job: serving it (ways/description).
+"""The OpenAPI 3.1 document. Job: the table of routes as a document; pure. Not its job: serving it (routes/description).
 
-Nothing in it is written by hand: paths and words come from the ways, schemas from the types that are decoded and
+Nothing in it is written by hand: paths and words come from the routes, schemas from the types that are decoded and
 encoded, so that it cannot say other than what is done.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 
 from ezaigents.api.answers import JSON
 from ezaigents.api.failing import PROBLEM
-from ezaigents.api.way import SAFE, Way
+from ezaigents.api.route import SAFE, Route
 
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
 _ID = {"type": "string", "pattern": "^[0-9a-hjkmnp-tv-z]{18}$"}
@@ -32,20 +32,20 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     field: str = ""
 
 
-def document(ways: Sequence[Way], version: str) -> dict[str, Any]:
-    """The whole document of these ways."""
-    types = [kind for way in ways for kind in (way.takes, *_each(way.gives)) if kind is not None]
+def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    """The whole document of these routes."""
+    types = [kind for route in routes for kind in (route.takes, *_each(route.gives)) if kind is not None]
     schemas, components = msgspec.json.schema_components(
         [*types, ProblemDetails], ref_template="#/components/schemas/{name}"
     )
     known = iter(schemas)
     paths: dict[str, dict[str, Any]] = {}
-    for way in ways:
-        takes = next(known) if way.takes is not None else None
-        given = [next(known) for _ in _each(way.gives)]
+    for route in routes:
+        takes = next(known) if route.takes is not None else None
+        given = [next(known) for _ in _each(route.gives)]
         gives = {"anyOf": given} if len(given) > 1 else next(iter(given), None)
-        path = _PARAM.sub(r"{\1}", way.path)
-        paths.setdefault(path, {})[way.method.lower()] = _operation(way, takes, gives)
+        path = _PARAM.sub(r"{\1}", route.path)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, takes, gives)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Ez Aigents", "version": version, "description": "A fleet of agents over HTTP."},
@@ -62,19 +62,19 @@ def _each(gives: Any) -> tuple[Any, ...]:
     return gives if isinstance(gives, tuple) else () if gives is None else (gives,)
 
 
-def _operation(way: Way, takes: Any, gives: Any) -> dict[str, Any]:
+def _operation(route: Route, takes: Any, gives: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": way.endpoint.__name__,
-        "summary": way.what,
-        "responses": {str(code): _response(way, gives) for code in (way.status, *way.also)} | _problems(way),
+        "operationId": route.endpoint.__name__,
+        "summary": route.what,
+        "responses": {str(code): _response(route, gives) for code in (route.status, *route.also)} | _problems(route),
     }
-    if way.role is None:
+    if route.role is None:
         operation["security"] = []
     else:
-        operation["x-role"] = way.role.value
-    parameters = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAM.findall(way.path)]
+        operation["x-role"] = route.role.value
+    parameters = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAM.findall(route.path)]
     parameters += [
-        {"name": one.name, "in": "query", "schema": one.schema, "description": one.what} for one in way.queries
+        {"name": one.name, "in": "query", "schema": one.schema, "description": one.what} for one in route.queries
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -83,17 +83,17 @@ def _operation(way: Way, takes: Any, gives: Any) -> dict[str, Any]:
     return operation
 
 
-def _response(way: Way, gives: Any) -> dict[str, Any]:
+def _response(route: Route, gives: Any) -> dict[str, Any]:
     if gives is None:
-        return {"description": way.what} | ({"content": {way.given_as: {}}} if way.given_as else {})
-    return {"description": way.what, "content": {way.given_as: {"schema": gives}}}
+        return {"description": route.what} | ({"content": {route.given_as: {}}} if route.given_as else {})
+    return {"description": route.what, "content": {route.given_as: {"schema": gives}}}
 
 
-def _problems(way: Way) -> dict[str, Any]:
+def _problems(route: Route) -> dict[str, Any]:
     body = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    always = _ALWAYS if way.role is not None else (403, 413, 421)
-    codes = {*always, *way.raises, *(_WITH_BODY if way.takes is not None else ())}
+    always = _ALWAYS if route.role is not None else (403, 413, 421)
+    codes = {*always, *route.raises, *(_WITH_BODY if route.takes is not None else ())}
     found: dict[str, Any] = {str(code): {"description": "see `detail`", "content": body} for code in sorted(codes)}
-    if way.method in SAFE and way.gives is not None:
+    if route.method in SAFE and route.gives is not None:
         found["304"] = {"description": "what the ETag names is what there is"}
     return found

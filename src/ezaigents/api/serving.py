@@ -16,12 +16,12 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 
 from ezaigents.access import Access
+from ezaigents.api.acceptor import Acceptor
 from ezaigents.api.app import make_app
-from ezaigents.api.house import House
-from ezaigents.api.porch import Porch
+from ezaigents.api.route import Route
+from ezaigents.api.routes import ROUTES
+from ezaigents.api.services import Services
 from ezaigents.api.site import Site
-from ezaigents.api.way import Way
-from ezaigents.api.ways import WAYS
 from ezaigents.api.wire import BoundedProtocol, websocket_protocol
 from ezaigents.client import Client
 from ezaigents.settings import Settings
@@ -35,10 +35,10 @@ _MESSAGE_MOST_BYTES = 64 * 1024
 class Serving:
     """The site of one host, on one port."""
 
-    def __init__(self, settings: Settings, port: int, ways: Sequence[Way] = WAYS) -> None:
+    def __init__(self, settings: Settings, port: int, routes: Sequence[Route] = ROUTES) -> None:
         self._settings = settings
         self._port = port
-        self._ways = ways
+        self._routes = routes
         self._leaving = contextlib.AsyncExitStack()
 
     async def start(self, listening: socket.socket) -> None:
@@ -47,9 +47,9 @@ class Serving:
         client = await self._leaving.enter_async_context(Client.connect(settings, need_host=False))
         access = Access(settings.home_path)
         await asyncio.to_thread(access.own_token)
-        house = House(settings, client, access)
+        services = Services(settings, client, access)
         config = Config(
-            make_app(house, Site.of(settings, self._port), self._ways),
+            make_app(services, Site.of(settings, self._port), self._routes),
             http=BoundedProtocol,
             ws=websocket_protocol,  # type: ignore[arg-type]  # called like a class
             ws_max_size=_MESSAGE_MOST_BYTES,
@@ -71,11 +71,11 @@ class Serving:
         server = Server(config)
         server.lifespan = config.lifespan_class(config)
         server.servers = []
-        porch = Porch(listening, lambda: BoundedProtocol(config, server.server_state, {}), config.ssl)
-        porch.open()
+        acceptor = Acceptor(listening, lambda: BoundedProtocol(config, server.server_state, {}), config.ssl)
+        acceptor.open()
         self._leaving.push_async_callback(server.shutdown)
-        self._leaving.push_async_callback(porch.close)
-        self._leaving.push_async_callback(house.say_goodbye)
+        self._leaving.push_async_callback(acceptor.close)
+        self._leaving.push_async_callback(services.close)
 
     async def stop(self) -> None:
         """End streams, let answers end, and close."""

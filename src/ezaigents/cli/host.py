@@ -24,7 +24,7 @@ from ezaigents.errors import ConfigError, HostConflict
 from ezaigents.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ezaigents.api import Door
+    from ezaigents.api import LazyListener
     from ezaigents.wiring import Fleet
 
 _FLAGS = ("name", "models", "dashboard", "port")
@@ -78,34 +78,34 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
     for number in _STOPPERS:
         loop.add_signal_handler(number, starter.cancel)
     try:
-        door = _door(settings)
+        listener = _door(settings)
     except ConfigError:
         starting.ready().leave()
         raise
     since = float(words.get("since") or process_started_at())
-    fleet = Fleet(settings, started_at=since, starting=starting, port=door.port if door else 0)
+    fleet = Fleet(settings, started_at=since, starting=starting, port=listener.port if listener else 0)
     async with AsyncExitStack() as leaving:
         await leaving.enter_async_context(fleet)
-        if door is not None:
-            leaving.push_async_callback(door.close)
+        if listener is not None:
+            leaving.push_async_callback(listener.close)
         for number in _STOPPERS:
             loop.add_signal_handler(number, _stop, fleet)
         if "life" in words:
             loop.add_reader(int(words["life"]), _orphaned, fleet, int(words["life"]))
-        if door is not None:
-            door.open()
+        if listener is not None:
+            listener.open()
         _announce(fleet, settings, words)
         await fleet.run()
 
 
-def _door(settings: Settings) -> Door | None:
+def _door(settings: Settings) -> LazyListener | None:
     """The socket of the dashboard, which listens before anything else is said to be ready."""
     if settings.dashboard == "off":
         return None
-    from ezaigents.api import bind_door
+    from ezaigents.api import bind_listener
     from ezaigents.dashboard import load_site
 
-    return bind_door(settings, load_site)
+    return bind_listener(settings, load_site)
 
 
 def _link(settings: Settings, fleet: Fleet) -> tuple[str, tuple[str, ...]]:

@@ -14,11 +14,11 @@ __all__ = ["load_site"]
 
 
 def load_site() -> Callable[[Settings, int], Serving]:
-    """Load the API and the pages; for `bind_door`, which calls it at the first connection."""
+    """Load the API and the pages; for `bind_listener`, which calls it at the first connection."""
     from functools import partial
 
+    from ezaigents.api.routes import ROUTES
     from ezaigents.api.serving import Serving
-    from ezaigents.api.ways import WAYS
     from ezaigents.dashboard.pages import PAGES
 
-    return partial(Serving, ways=(*PAGES, *WAYS))
+    return partial(Serving, routes=(*PAGES, *ROUTES))

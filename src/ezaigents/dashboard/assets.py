@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.api.answers import is_known
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -65,8 +65,8 @@ async def asset(request: Request) -> Response:
     return Response(found.plain, headers=headers, media_type=found.media_type)
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/static/{name}", role=None, endpoint=asset, given_as="", raises=(404,),
         what="A file that pages need.",
     ),

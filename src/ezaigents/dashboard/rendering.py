@@ -19,7 +19,7 @@ from starlette.responses import Response
 from ezaigents.access import Role
 from ezaigents.api.answers import is_known, tag_of
 from ezaigents.api.gate import role_of
-from ezaigents.api.house import House
+from ezaigents.api.services import Services
 from ezaigents.budget import shown_usd
 from ezaigents.codec import printable
 from ezaigents.dashboard import words
@@ -57,7 +57,7 @@ def is_live_part(request: Request) -> bool:
 
 
 def _page(request: Request, name: str, values: dict[str, Any]) -> Response:
-    house, now_ms = House.of(request), time.time_ns() // 1_000_000
+    services, now_ms = Services.of(request), time.time_ns() // 1_000_000
     template = _environment().get_template(name)
     role = role_of(request.scope)
     values |= {
@@ -65,8 +65,8 @@ def _page(request: Request, name: str, values: dict[str, Any]) -> Response:
         "here": _relative(request),
         "role": role.value if role else "",
         "may_operate": role is not None and role.includes(Role.OPERATE),
-        "workspace": house.settings.workspace,
-        "simulated": house.settings.models == "simulated",
+        "workspace": services.settings.workspace,
+        "simulated": services.settings.models == "simulated",
         "ago": lambda at_ms: words.ago(at_ms, now_ms),
         "now_ms": now_ms,
     }

@@ -6,7 +6,7 @@ import gzip
 import json
 from typing import Any
 
-from tests.integration.api.house import House, Said, open_house
+from tests.integration.api.site import Site, TaskAnswer, open_site
 from tests.leaks import run
 
 from ezaigents.api import gate
@@ -16,12 +16,12 @@ from ezaigents.settings import Settings
 MIB = 1024 * 1024
 
 
-async def _post(house: House, body: bytes, *lines: str, path: str = "/api/tasks") -> Said:
+async def _post(site: Site, body: bytes, *lines: str, path: str = "/api/tasks") -> TaskAnswer:
     lines = lines or ("Content-Type: application/json",)
-    return await house.say(house.request("POST", path, f"Content-Length: {len(body)}", *lines, body=body))
+    return await site.say(site.request("POST", path, f"Content-Length: {len(body)}", *lines, body=body))
 
 
-def _is_problem(said: Said, status: int, field: str = "") -> None:
+def _is_problem(said: TaskAnswer, status: int, field: str = "") -> None:
     assert said.status == status, said
     assert said.headers["content-type"] == PROBLEM
     told = said.json
@@ -37,7 +37,7 @@ def test_a_body_that_is_no_json_is_refused(settings: Settings) -> None:
     """Empty, cut off, not UTF-8, twice, or not JSON's idea of a number: 422, field `body`."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for body in (
                 b"",
                 b" ",
@@ -56,8 +56,8 @@ def test_a_body_that_is_no_json_is_refused(settings: Settings) -> None:
                 b"{'prompt':'x'}",
                 b"\0" * 1000,
             ):
-                _is_problem(await _post(house, body), 422, "body")
-            assert await house.accepted() == 0
+                _is_problem(await _post(site, body), 422, "body")
+            assert await site.accepted() == 0
 
     run(story())
 
@@ -66,7 +66,7 @@ def test_a_body_of_the_wrong_shape_is_refused_with_the_place(settings: Settings)
     """A value of another type, an unknown field or a missing one is 422, and `field` says where."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for body, field in (
                 (b"null", "body"),
                 (b"5", "body"),
@@ -89,8 +89,8 @@ def test_a_body_of_the_wrong_shape_is_refused_with_the_place(settings: Settings)
                 (b"[" + _job() + b"," + _job(unknown=5) + b"]", "[1]"),
                 (b'{"prompt":"x","agent":"a","delay_s":1e999}', "delay_s"),
             ):
-                _is_problem(await _post(house, body), 422, field)
-            assert await house.accepted() == 0
+                _is_problem(await _post(site, body), 422, field)
+            assert await site.accepted() == 0
 
     run(story())
 
@@ -101,7 +101,7 @@ def test_a_value_that_cannot_be_is_refused_with_its_field(settings: Settings) ->
     """
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.workspace_path / "a.py").write_text("x")
             (settings.workspace_path / "empty").mkdir()
             for more in (
@@ -128,8 +128,8 @@ def test_a_value_that_cannot_be_is_refused_with_its_field(settings: Settings) ->
                 {"check": "a | b"},
                 {"key": "x" * 10_000},
             ):
-                _is_problem(await _post(house, _job(**more)), 422, next(iter(more)))
-            assert await house.accepted() == 0
+                _is_problem(await _post(site, _job(**more)), 422, next(iter(more)))
+            assert await site.accepted() == 0
 
     run(story())
 
@@ -138,15 +138,15 @@ def test_however_deep_a_body_is_it_is_only_refused(settings: Settings) -> None:
     """A thousand levels, and fifty thousand, are an error of the input wherever they are."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for depth in (1000, 50_000):
                 for start, end in ((b"[", b"]"), (b'{"prompt":', b"}"), (b'{"prompt":[', b"]}"), (b'{"x":[', b"]}")):
-                    said = await _post(house, start * depth + b"1" + end * depth)
+                    said = await _post(site, start * depth + b"1" + end * depth)
                     assert said.status == 422
                     assert said.headers["content-type"] == PROBLEM
             for path in ("/api/agents/pause", "/api/leave"):
-                assert (await _post(house, b'{"agents":' + b"[" * 1000 + b"]" * 1000 + b"}", path=path)).status == 422
-            assert (await house.say(house.request())).status == 200
+                assert (await _post(site, b'{"agents":' + b"[" * 1000 + b"]" * 1000 + b"}", path=path)).status == 422
+            assert (await site.say(site.request())).status == 200
 
     run(story())
 
@@ -155,11 +155,11 @@ def test_a_body_that_is_said_to_be_too_large_is_not_read(settings: Settings) -> 
     """Beyond 1 MiB the head is enough: 413, on every method and path, and the connection ends."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for size in (MIB + 1, 10**9, 10**11, 10**18):
                 for method, path in (("POST", "/api/tasks"), ("GET", "/api/me"), ("PUT", "/api/nowhere")):
-                    with house.connect() as line:
-                        await line.send(house.request(method, path, f"Content-Length: {size}"))
+                    with site.connect() as line:
+                        await line.send(site.request(method, path, f"Content-Length: {size}"))
                         said = await line.answer()
                         _is_problem(said, 413)
                         assert said.headers["connection"] == "close"
@@ -173,11 +173,11 @@ def test_a_body_of_unsaid_length_is_read_up_to_the_limit(settings: Settings) -> 
     """A body in pieces is cut at 1 MiB: 413, whatever it is; one within the limit is taken."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.workspace_path / "a.py").write_text("x")
-            head = house.request("POST", "/api/tasks", "Content-Type: application/json", "Transfer-Encoding: chunked")
+            head = site.request("POST", "/api/tasks", "Content-Type: application/json", "Transfer-Encoding: chunked")
             piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-            with house.connect() as line:
+            with site.connect() as line:
                 await line.send(head)
                 sent = 0
                 while sent < 64 and await line.send(piece):
@@ -185,14 +185,14 @@ def test_a_body_of_unsaid_length_is_read_up_to_the_limit(settings: Settings) -> 
                 said = await line.answer()
             if said.status:  # else the end of the connection overtook the answer
                 _is_problem(said, 413)
-            with house.connect() as line:
+            with site.connect() as line:
                 await line.send(head + piece * 17)
                 _is_problem(await line.answer(), 413)
                 assert await line.is_over()
-            assert await house.accepted() == 0
+            assert await site.accepted() == 0
             body = _job()
             pieces = b"".join(b"%x\r\n%c\r\n" % (1, byte) for byte in body) + b"0\r\n\r\n"
-            assert (await house.say(head + pieces)).status == 201
+            assert (await site.say(head + pieces)).status == 201
 
     run(story())
 
@@ -201,11 +201,11 @@ def test_the_largest_body_that_is_allowed_is_taken(settings: Settings) -> None:
     """A body of exactly 1 MiB is read: what is then wrong is its prompt, or nothing."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.workspace_path / "a.py").write_text("x")
             body = _job().ljust(MIB)
-            assert (await _post(house, body)).status == 201
-            assert (await _post(house, body + b" ")).status == 413
+            assert (await _post(site, body)).status == 201
+            assert (await _post(site, body + b" ")).status == 413
 
     run(story())
 
@@ -214,21 +214,21 @@ def test_a_body_that_is_packed_is_never_unpacked(settings: Settings) -> None:
     """Bytes are taken as they are, whatever Content-Encoding says: a bomb stays as small as it came."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             bomb = gzip.compress(b"[" + b" " * 64 * MIB + b"]", 9)
             assert len(bomb) < MIB
             for coding in ("gzip", "deflate", "br", "zstd", "gzip, gzip", "identity"):
                 lines = ("Content-Type: application/json", f"Content-Encoding: {coding}")
-                _is_problem(await _post(house, bomb, *lines), 422, "body")
+                _is_problem(await _post(site, bomb, *lines), 422, "body")
 
     run(story())
 
 
 def test_only_json_is_read(settings: Settings) -> None:
-    """Any other media type, or none, is 415 on each way that takes a body; with a charset it is still JSON."""
+    """Any other media type, or none, is 415 on each route that takes a body; with a charset it is still JSON."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.workspace_path / "a.py").write_text("x")
             for path in ("/api/tasks", "/api/agents/pause", "/api/leave", f"/api/tasks/{'0' * 18}/cancel"):
                 for media in (
@@ -238,10 +238,10 @@ def test_only_json_is_read(settings: Settings) -> None:
                     "*/*",
                     "application/xml",
                 ):
-                    _is_problem(await _post(house, b"{}", f"Content-Type: {media}", path=path), 415)
-                _is_problem(await _post(house, b"{}", "X-Nothing: 1", path=path), 415)
+                    _is_problem(await _post(site, b"{}", f"Content-Type: {media}", path=path), 415)
+                _is_problem(await _post(site, b"{}", "X-Nothing: 1", path=path), 415)
             for media in ("application/json; charset=utf-8", "Application/JSON", " application/json "):
-                assert (await _post(house, _job(), f"Content-Type: {media}")).status == 201
+                assert (await _post(site, _job(), f"Content-Type: {media}")).status == 201
 
     run(story())
 
@@ -250,7 +250,7 @@ def test_a_head_that_can_be_read_two_ways_is_refused(settings: Settings) -> None
     """What says its length twice, or in another form, or is folded, is 400: nothing behind us can read it otherwise."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for lines in (
                 ["Content-Length: 5", "Transfer-Encoding: chunked"],
                 ["Content-Length: 5", "Content-Length: 6"],
@@ -265,8 +265,8 @@ def test_a_head_that_can_be_read_two_ways_is_refused(settings: Settings) -> None
                 ["X: a\0b"],
                 ["X: a\rb"],
             ):
-                said = await house.say(house.request("POST", "/api/tasks", *lines, body=b"0\r\n\r\n"))
+                said = await site.say(site.request("POST", "/api/tasks", *lines, body=b"0\r\n\r\n"))
                 assert said.status == 400, lines
-            assert await house.accepted() == 0
+            assert await site.accepted() == 0
 
     run(story())

@@ -8,7 +8,7 @@ import socket
 import time
 
 import pytest
-from tests.integration.api.house import open_house, strangers
+from tests.integration.api.site import open_site, strangers
 from tests.leaks import run, until
 
 from ezaigents.api import serving, wire
@@ -27,14 +27,14 @@ def test_a_head_that_does_not_come_is_not_waited_for(settings: Settings, monkeyp
     """Whoever says nothing, or says his head a byte at a time, is cut off; so is one who was answered before."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
             monkeypatch.setattr(wire, "HEAD_S", SHORT_S)
-            with house.connect() as silent, house.connect() as slow, house.connect() as again:
-                await again.send(house.request())
+            with site.connect() as silent, site.connect() as slow, site.connect() as again:
+                await again.send(site.request())
                 assert (await again.answer()).status == 200
                 began = time.monotonic()
-                for byte in house.request():
+                for byte in site.request():
                     if not await slow.send(bytes([byte])) or not await again.send(bytes([byte])):
                         break
                     await asyncio.sleep(0.02)
@@ -51,18 +51,18 @@ def test_a_body_that_does_not_come_is_not_waited_for(settings: Settings, monkeyp
     monkeypatch.setattr(wire, "BODY_S", SHORT_S)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            known = house.request("POST", "/api/tasks", "Content-Length: 1000", JSON)
-            stranger = known.replace(house.token.encode(), b"wrong")
+        async with open_site(settings) as site:
+            known = site.request("POST", "/api/tasks", "Content-Length: 1000", JSON)
+            stranger = known.replace(site.token.encode(), b"wrong")
             for head in (known, stranger, known.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked")):
-                with house.connect() as line:
+                with site.connect() as line:
                     await line.send(head)
                     began = time.monotonic()
                     while await line.send(b"1") and time.monotonic() - began < WITHIN_S:
                         await asyncio.sleep(0.02)
                     assert time.monotonic() - began < WITHIN_S
                     assert await line.is_over(WITHIN_S)
-            assert await house.accepted() == 0
+            assert await site.accepted() == 0
 
     run(story())
 
@@ -73,10 +73,10 @@ def test_the_time_for_a_head_is_not_that_of_an_answer(settings: Settings, monkey
     monkeypatch.setattr(wire, "BODY_S", 0.1)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            with house.connect() as line:
+        async with open_site(settings) as site:
+            with site.connect() as line:
                 for _ in range(3):
-                    await line.send(house.request())
+                    await line.send(site.request())
                     assert (await line.answer()).status == 200
                     await asyncio.sleep(0.2)
 
@@ -88,9 +88,9 @@ def test_a_connection_that_rests_is_closed(settings: Settings, monkeypatch: pyte
     monkeypatch.setattr(serving, "_KEEP_ALIVE_S", SHORT_S)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            with house.connect() as line:
-                await line.send(house.request())
+        async with open_site(settings) as site:
+            with site.connect() as line:
+                await line.send(site.request())
                 assert (await line.answer()).status == 200
                 assert await line.is_over(WITHIN_S)
 
@@ -102,9 +102,9 @@ def test_a_connection_whose_body_came_late_is_closed_too(settings: Settings, mon
     monkeypatch.setattr(serving, "_KEEP_ALIVE_S", SHORT_S)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            with house.connect() as line:
-                await line.send(house.request("POST", "/api/nowhere", "Content-Length: 5"))
+        async with open_site(settings) as site:
+            with site.connect() as line:
+                await line.send(site.request("POST", "/api/nowhere", "Content-Length: 5"))
                 assert (await line.answer()).status == 404
                 await line.send(b"12345")
                 assert await line.is_over(3)
@@ -116,10 +116,10 @@ def test_answers_are_not_held_back(settings: Settings) -> None:
     """What is written goes out at once (TCP_NODELAY): else each answer on a connection in use waits for 40 ms."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            with house.connect() as line:
-                await line.send(f"GET /api/health HTTP/1.1\r\nHost: {house.host}\r\n\r\n".encode())
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            with site.connect() as line:
+                await line.send(f"GET /api/health HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
                 assert (await line.answer()).status == 200
                 accepted = next(iter(wire.BoundedProtocol._strangers)).transport.get_extra_info("socket")
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -134,18 +134,18 @@ def test_a_head_without_an_end_is_cut(settings: Settings) -> None:
     """Beyond 32 KiB of head the connection ends, be it one long line, many lines, or nothing but line ends."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            start = f"GET /api/me HTTP/1.1\r\nHost: {house.host}\r\n".encode()
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            start = f"GET /api/me HTTP/1.1\r\nHost: {site.host}\r\n".encode()
             for first, more in (
                 (b"GET /", b"x" * 1024),
                 (start + b"X: ", b"x" * 1024),
                 (start, b"X: y\r\n" * 200),
                 (b"", b"\r\n" * 512),
-                (house.request() + start, b"X: y\r\n" * 200),
-                (house.request(), b"\r\n" * 512),
+                (site.request() + start, b"X: y\r\n" * 200),
+                (site.request(), b"\r\n" * 512),
             ):
-                with house.connect() as line:
+                with site.connect() as line:
                     sent = len(first)
                     await line.send(first)
                     while sent < 1024 * 1024 and await line.send(more):
@@ -162,10 +162,10 @@ def test_a_long_head_within_the_limit_is_answered(settings: Settings) -> None:
     """30 KiB of head are fine, each time anew on one connection."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            with house.connect() as line:
+        async with open_site(settings) as site:
+            with site.connect() as line:
                 for _ in range(3):
-                    await line.send(house.request("GET", "/api/me?" + "x" * 15_000, "X: " + "y" * 15_000))
+                    await line.send(site.request("GET", "/api/me?" + "x" * 15_000, "X: " + "y" * 15_000))
                     assert (await line.answer()).status == 200
 
     run(story())
@@ -175,9 +175,9 @@ def test_what_follows_a_body_is_not_kept(settings: Settings) -> None:
     """Trailers, the sizes of pieces and bodies that nobody reads are bounded: nobody can fill the memory with them."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            head = f"POST /api/tasks HTTP/1.1\r\nHost: {house.host}\r\n{JSON}\r\n"
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            head = f"POST /api/tasks HTTP/1.1\r\nHost: {site.host}\r\n{JSON}\r\n"
             chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n"
             for start, more in (
                 (f"{chunked}0\r\n", b"a: b\r\n" * 2000),
@@ -186,14 +186,14 @@ def test_what_follows_a_body_is_not_kept(settings: Settings) -> None:
                 (chunked, b"1\r\nx\r\n" * 2000),
                 (chunked, b"2710\r\n" + b"x" * 10_000 + b"\r\n"),
             ):
-                with house.connect() as line:
+                with site.connect() as line:
                     await line.send(start.encode())
                     assert (await line.answer()).status == 401
                     sent = 0
                     while sent < 32 * 1024 * 1024 and await line.send(more):
                         sent += len(more)
                     assert sent < 32 * 1024 * 1024, (start, more[:6])
-            assert await house.is_answered(WITHIN_S)
+            assert await site.is_answered(WITHIN_S)
 
     run(story())
 
@@ -202,10 +202,10 @@ def test_trailers_are_passed_over(settings: Settings) -> None:
     """Lines behind a body are not kept one by one, which takes many times their bytes."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            with house.connect() as line:
-                head = f"POST /api/tasks HTTP/1.1\r\nHost: {house.host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            with site.connect() as line:
+                head = f"POST /api/tasks HTTP/1.1\r\nHost: {site.host}\r\nTransfer-Encoding: chunked\r\n\r\n"
                 await line.send(head.encode() + b"0\r\n")
                 assert (await line.answer()).status == 401
                 for _ in range(50):
@@ -219,12 +219,12 @@ def test_strange_cookies_take_no_time(settings: Settings) -> None:
     """However a cookie is quoted, looking through it takes no longer than its bytes: nobody can hold up the host."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
             began = time.monotonic()
             for cookie in ('a="' + '\\"' * 15_000 + '"', 'a="' + "\\\\" * 15_000 + '"', "a=" * 15_000, ";" * 30_000):
-                head = f"GET /api/me HTTP/1.1\r\nHost: {house.host}\r\nCookie: {cookie}\r\n\r\n"
-                assert (await house.say(head.encode())).status == 401
+                head = f"GET /api/me HTTP/1.1\r\nHost: {site.host}\r\nCookie: {cookie}\r\n\r\n"
+                assert (await site.say(head.encode())).status == 401
             assert time.monotonic() - began < 1
 
     run(story())
@@ -239,14 +239,14 @@ def test_who_leaves_in_the_middle_of_his_body_is_no_fault_of_ours(
     """A program that hangs up is not written down as something that went wrong here."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            with house.connect() as line:
-                await line.send(house.request("POST", "/api/tasks", "Content-Length: 10", JSON, body=b"12"))
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            with site.connect() as line:
+                await line.send(site.request("POST", "/api/tasks", "Content-Length: 10", JSON, body=b"12"))
                 await until(lambda: strangers() == 0)
                 await asyncio.sleep(0.05)
             await asyncio.sleep(0.1)
-            assert await house.is_answered(WITHIN_S)
+            assert await site.is_answered(WITHIN_S)
         assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
     run(story())
@@ -256,11 +256,11 @@ def test_requests_one_behind_the_other_are_answered_in_order(settings: Settings)
     """Requests that are sent without waiting are each looked at by themselves, and answered in their order."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            good = house.request()
-            wrong = good.replace(house.token.encode(), b"wrong")
+        async with open_site(settings) as site:
+            good = site.request()
+            wrong = good.replace(site.token.encode(), b"wrong")
             evil = good.replace(b"Host: 127.0.0.1", b"Host: evil")
-            with house.connect() as line:
+            with site.connect() as line:
                 await line.send(good + wrong + good + wrong + evil + good)
                 assert [(await line.answer()).status for _ in range(6)] == [200, 401, 200, 401, 421, 0]
 
@@ -271,11 +271,11 @@ def test_a_request_behind_another_may_still_be_on_its_way(settings: Settings) ->
     """The answer to a request does not end the connection under the next one, whose body has not come yet."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             body = b'{"agents":["a"]}'
-            head = house.request("POST", "/api/agents/resume", f"Content-Length: {len(body)}", JSON)
-            with house.connect() as line:
-                await line.send(house.request() + head + body[:5])
+            head = site.request("POST", "/api/agents/resume", f"Content-Length: {len(body)}", JSON)
+            with site.connect() as line:
+                await line.send(site.request() + head + body[:5])
                 assert (await line.answer()).status == 200
                 await line.send(body[5:])
                 assert (await line.answer()).status == 200
@@ -287,11 +287,11 @@ def test_who_says_all_before_he_listens_is_not_interrupted(settings: Settings) -
     """An answer that is known before the body has come is not lost to a program that sends its whole body first."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            good = house.request("POST", "/api/nowhere", "Content-Length: 900000", JSON)
-            for head, status in ((good, 404), (good.replace(house.token.encode(), b"wrong"), 401)):
-                with house.connect() as line:
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            good = site.request("POST", "/api/nowhere", "Content-Length: 900000", JSON)
+            for head, status in ((good, 404), (good.replace(site.token.encode(), b"wrong"), 401)):
+                with site.connect() as line:
                     await line.send(head)
                     await asyncio.sleep(0.1)
                     for _ in range(9):
@@ -306,7 +306,7 @@ def test_what_is_no_http_is_refused(settings: Settings) -> None:
     """Whatever arrives, it is answered with 400, or its connection ends; the host goes on."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for data in (
                 b"\0" * 100,
                 b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -318,8 +318,8 @@ def test_what_is_no_http_is_refused(settings: Settings) -> None:
                 b"SSH-2.0-OpenSSH\r\n",
                 b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
             ):
-                said = await house.say(data)
+                said = await site.say(data)
                 assert said.status in (0, 400, 421), data
-            assert await house.is_answered(WITHIN_S)
+            assert await site.is_answered(WITHIN_S)
 
     run(story())

@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
-from tests.integration.api.house import House, Line, open_house, strangers
+from tests.integration.api.site import Line, Site, open_site, strangers
 from tests.leaks import run, until
 
 from ezaigents.api import wire
@@ -47,12 +47,12 @@ def _there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _some(house: House, count: int, says: bytes = b"") -> AsyncIterator[Sequence[Line]]:
+async def _some(site: Site, count: int, says: bytes = b"") -> AsyncIterator[Sequence[Line]]:
     """Connections that say this, or nothing, made one after the other."""
     lines: list[Line] = []
     try:
         for _ in range(count):
-            lines.append(house.connect())
+            lines.append(site.connect())
             if says:
                 await lines[-1].send(says)
             if len(lines) % 8 == 0:
@@ -68,14 +68,14 @@ def test_of_too_many_strangers_the_oldest_go(settings: Settings, says: bytes) ->
     """More than 32 connections without a token are not kept: those that have been silent longest are ended."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            async with _some(house, wire.STRANGERS_MOST + 5, says) as lines:
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            async with _some(site, wire.STRANGERS_MOST + 5, says) as lines:
                 for line in lines[:5]:
                     assert await line.is_over(WITHIN_S)
                 assert all(line.is_open() for line in lines[5:])
                 if not says:
-                    await lines[-1].send(house.request())
+                    await lines[-1].send(site.request())
                     assert (await lines[-1].answer()).status == 200
                 assert strangers() <= wire.STRANGERS_MOST
             await until(lambda: strangers() == 0)
@@ -87,14 +87,14 @@ def test_a_stranger_who_speaks_is_not_the_one_silent_longest(settings: Settings)
     """Who has just asked something goes after those who came later and asked before him."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            health = f"GET /api/health HTTP/1.1\r\nHost: {house.host}\r\n\r\n".encode()
-            async with _some(house, wire.STRANGERS_MOST - 1, health) as lines:
+        async with open_site(settings) as site:
+            health = f"GET /api/health HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode()
+            async with _some(site, wire.STRANGERS_MOST - 1, health) as lines:
                 for line in lines:
                     assert (await line.answer()).status == 200
                 await lines[0].send(health)
                 assert (await lines[0].answer()).status == 200
-                async with _some(house, 3, health):
+                async with _some(site, 3, health):
                     assert await lines[1].is_over(WITHIN_S)
                     assert lines[0].is_open()
 
@@ -105,19 +105,19 @@ def test_those_who_may_come_in_are_answered_among_a_crowd(settings: Settings) ->
     """With 500 hostile connections, silent and dribbling, known connections live on and new ones are answered."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            with house.connect() as known:
-                await known.send(house.request())
+        async with open_site(settings) as site:
+            with site.connect() as known:
+                await known.send(site.request())
                 assert (await known.answer()).status == 200
-                async with _some(house, 500) as lines:
+                async with _some(site, 500) as lines:
                     for line in lines[::2]:
                         await line.send(b"GET / HT")
                     for _ in range(5):
-                        assert await house.is_answered(WITHIN_S)
-                    await known.send(house.request())
+                        assert await site.is_answered(WITHIN_S)
+                    await known.send(site.request())
                     assert (await known.answer()).status == 200
-                    ids = await house.yard.hand_in(3)
-                    assert len(await house.yard.ended(ids)) == 3
+                    ids = await site.yard.hand_in(3)
+                    assert len(await site.yard.ended(ids)) == 3
                     await until(lambda: strangers() <= wire.STRANGERS_MOST)
 
     run(story())
@@ -127,12 +127,12 @@ def test_a_crowd_that_comes_at_once_pushes_nobody_out_who_has_asked(settings: Se
     """A request that lies in the socket is read before the connections behind it are all taken."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            crowd = [house.connect() for _ in range(100)]
-            line = house.connect()
-            line.socket.send(house.request())
-            crowd += [house.connect() for _ in range(100)]
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            crowd = [site.connect() for _ in range(100)]
+            line = site.connect()
+            line.socket.send(site.request())
+            crowd += [site.connect() for _ in range(100)]
             try:
                 assert (await line.answer()).status == 200
             finally:
@@ -149,11 +149,11 @@ def test_a_crowd_that_comes_at_once_does_not_use_up_what_there_is_of_connections
     monkeypatch.setattr(wire, "CONNECTIONS_MOST", 2 * wire.STRANGERS_MOST)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            crowd = [house.connect() for _ in range(150)]
-            line = house.connect()
-            line.socket.send(house.request())
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            crowd = [site.connect() for _ in range(150)]
+            line = site.connect()
+            line.socket.send(site.request())
             try:
                 assert (await line.answer()).status == 200
             finally:
@@ -167,21 +167,21 @@ def test_a_crowd_does_not_use_up_the_files_of_the_host(settings: Settings, caplo
     """However many come at once, few of them hold a file of the host at any time: it has some left for its work."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            request = house.request()
-            with socket.socket() as asking, _crowd(house.port) as crowd:
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            request = site.request()
+            with socket.socket() as asking, _crowd(site.port) as crowd:
                 asking.setblocking(False)
                 assert crowd.stdout is not None
                 assert crowd.stdin is not None
                 assert int(crowd.stdout.readline()) == 200  # the loop stands still meanwhile: all of them wait
                 with _files_left(100):
-                    await asyncio.get_running_loop().sock_connect(asking, ("127.0.0.1", house.port))
+                    await asyncio.get_running_loop().sock_connect(asking, ("127.0.0.1", site.port))
                     line = Line(asking)
                     await line.send(request)
                     assert (await line.answer()).status == 200
-                    ids = await house.yard.hand_in(2)
-                    assert len(await house.yard.ended(ids)) == 2
+                    ids = await site.yard.hand_in(2)
+                    assert len(await site.yard.ended(ids)) == 2
                 crowd.stdin.close()
 
     run(story())
@@ -212,20 +212,20 @@ def test_there_are_only_so_many_connections(settings: Settings, monkeypatch: pyt
     monkeypatch.setattr(wire, "CONNECTIONS_MOST", 5)
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            known = [house.connect() for _ in range(5)]
+        async with open_site(settings) as site:
+            known = [site.connect() for _ in range(5)]
             for line in known:
-                await line.send(house.request())
+                await line.send(site.request())
                 assert (await line.answer()).status == 200
-            with house.connect() as more:
-                await more.send(house.request())
+            with site.connect() as more:
+                await more.send(site.request())
                 assert (await more.answer()).status == 0
-            await known[0].send(house.request())
+            await known[0].send(site.request())
             assert (await known[0].answer()).status == 200
             known.pop().socket.close()
 
             async def answered() -> bool:
-                return (await house.say(house.request())).status == 200
+                return (await site.say(site.request())).status == 200
 
             await until(answered, WITHIN_S)
             for line in known:
@@ -238,10 +238,10 @@ def test_many_with_a_token_who_come_at_once_are_all_answered(settings: Settings)
     """Whoever may come in is not taken for one of too many strangers because others came at the same moment."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await house.is_answered(WITHIN_S)
-            request = house.request().decode("latin-1").encode("unicode_escape").decode()
-            command = [sys.executable, "-c", OWNERS, str(house.port), request]
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            request = site.request().decode("latin-1").encode("unicode_escape").decode()
+            command = [sys.executable, "-c", OWNERS, str(site.port), request]
             process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
             answered, _ = await asyncio.wait_for(process.communicate(), 60)
             assert int(answered) == 200

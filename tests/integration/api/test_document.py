@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from tests.integration.api.house import are_guarded, open_house
+from tests.integration.api.site import are_guarded, open_site
 from tests.leaks import run
 
 from ezaigents import __version__
 from ezaigents.access import Role
 from ezaigents.api.openapi import document
-from ezaigents.api.ways import WAYS
+from ezaigents.api.routes import ROUTES
 from ezaigents.settings import Settings
 
 
@@ -17,11 +17,11 @@ def test_the_document_that_is_served_is_that_of_the_ways(settings: Settings) -> 
     """`/api/openapi.json` is the document of the table and of this version, for everybody with a token."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            served = await house.get("/api/openapi.json", token=house.give(Role.READ))
+        async with open_site(settings) as site:
+            served = await site.get("/api/openapi.json", token=site.give(Role.READ))
             assert served.headers["content-type"] == "application/json"
-            assert served.json() == msgspec.json.decode(msgspec.json.encode(document(WAYS, __version__)))
-            assert (await house.get("/api/openapi.json", token="")).status_code == 401
+            assert served.json() == msgspec.json.decode(msgspec.json.encode(document(ROUTES, __version__)))
+            assert (await site.get("/api/openapi.json", token="")).status_code == 401
 
     run(story())
 
@@ -32,26 +32,26 @@ def test_every_answer_keeps_browsers_on_our_side(settings: Settings) -> None:
     """
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            tag = (await house.get("/api/me")).headers["etag"]
-            link = house.access.give_link().text
+        async with open_site(settings) as site:
+            tag = (await site.get("/api/me")).headers["etag"]
+            link = site.access.give_link().text
             answers = [
-                await house.get("/api/me"),
-                await house.get("/api/me", headers={"if-none-match": tag}),
-                await house.get("/api/me", token=""),
-                await house.get("/api/health", token=""),
-                await house.get("/api/nowhere"),
-                await house.ask("PUT", "/api/me"),
-                await house.ask("HEAD", "/api/me"),
-                await house.get("/api/me", headers={"host": "evil.example"}),
-                await house.get("/api/me", headers={"origin": "http://evil.example"}),
-                await house.get("/api/tasks/x"),
-                await house.post("/api/tasks", {}),
-                await house.ask("POST", "/api/tasks", content=b"{}", headers={"content-type": "text/plain"}),
-                await house.ask("POST", "/api/tasks", content=b"{", headers={"content-type": "application/json"}),
-                await house.get("/enter", token="", params={"code": link}),
-                await house.get("/enter", token="", params={"code": link}),
-                await house.post("/api/leave"),
+                await site.get("/api/me"),
+                await site.get("/api/me", headers={"if-none-match": tag}),
+                await site.get("/api/me", token=""),
+                await site.get("/api/health", token=""),
+                await site.get("/api/nowhere"),
+                await site.ask("PUT", "/api/me"),
+                await site.ask("HEAD", "/api/me"),
+                await site.get("/api/me", headers={"host": "evil.example"}),
+                await site.get("/api/me", headers={"origin": "http://evil.example"}),
+                await site.get("/api/tasks/x"),
+                await site.post("/api/tasks", {}),
+                await site.ask("POST", "/api/tasks", content=b"{}", headers={"content-type": "text/plain"}),
+                await site.ask("POST", "/api/tasks", content=b"{", headers={"content-type": "application/json"}),
+                await site.get("/enter", token="", params={"code": link}),
+                await site.get("/enter", token="", params={"code": link}),
+                await site.post("/api/leave"),
             ]
             assert [answer.status_code for answer in answers] == [
                 200, 304, 401, 200, 404, 405, 200, 421, 403, 422, 422, 415, 422, 303, 403, 200,

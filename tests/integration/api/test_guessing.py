@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.api.house import House, open_house
+from tests.integration.api.site import Site, open_site
 from tests.leaks import run
 
 from ezaigents.access import Role
@@ -13,22 +13,22 @@ from ezaigents.settings import Settings
 MOST = 30
 
 
-async def _guess(house: House, times: int, **more: str) -> list[int]:
+async def _guess(site: Site, times: int, **more: str) -> list[int]:
     headers = more or {"authorization": f"Bearer ez_{'0' * 12}_{'A' * 43}"}
-    return [(await house.get("/api/me", token="", headers=headers)).status_code for _ in range(times)]
+    return [(await site.get("/api/me", token="", headers=headers)).status_code for _ in range(times)]
 
 
 def test_after_too_many_wrong_tokens_there_is_a_pause(settings: Settings) -> None:
     """Thirty wrong tokens within a minute are 401, whatever form they have; from then on it is 429 with Retry-After."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            guesses: tuple[dict[str, str], ...] = ({}, {"authorization": "Basic eA=="}, {"cookie": f"{house.cookie}=x"})
+        async with open_site(settings) as site:
+            guesses: tuple[dict[str, str], ...] = ({}, {"authorization": "Basic eA=="}, {"cookie": f"{site.cookie}=x"})
             for guess in guesses:
-                assert await _guess(house, MOST // 3, **guess) == [401] * (MOST // 3)
+                assert await _guess(site, MOST // 3, **guess) == [401] * (MOST // 3)
             for guess in guesses:
                 headers = guess or {"authorization": "Bearer wrong"}
-                answer = await house.get("/api/tasks", token="", headers=headers)
+                answer = await site.get("/api/tasks", token="", headers=headers)
                 assert answer.status_code == 429
                 assert int(answer.headers["retry-after"]) > 0
                 assert "wrong tokens" in answer.json()["detail"]
@@ -42,16 +42,16 @@ def test_a_right_token_is_let_in_all_the_same(settings: Settings) -> None:
     """
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            read, session = house.give(Role.READ), house.session()
-            assert (await _guess(house, MOST + 1))[-1] == 429
-            assert (await house.get("/api/me")).status_code == 200
-            assert (await house.get("/api/me", token=read)).status_code == 200
-            assert (await house.get("/api/me", token="", headers={"cookie": session})).status_code == 200
-            assert (await house.get("/api/me", token="")).status_code == 401
-            assert (await house.get("/api/health", token="")).status_code == 200
-            link = house.access.give_link().text
-            assert (await house.get("/enter", token="", params={"code": link})).status_code == 303
+        async with open_site(settings) as site:
+            read, session = site.give(Role.READ), site.session()
+            assert (await _guess(site, MOST + 1))[-1] == 429
+            assert (await site.get("/api/me")).status_code == 200
+            assert (await site.get("/api/me", token=read)).status_code == 200
+            assert (await site.get("/api/me", token="", headers={"cookie": session})).status_code == 200
+            assert (await site.get("/api/me", token="")).status_code == 401
+            assert (await site.get("/api/health", token="")).status_code == 200
+            link = site.access.give_link().text
+            assert (await site.get("/enter", token="", params={"code": link})).status_code == 303
 
     run(story())
 
@@ -60,10 +60,10 @@ def test_the_pause_is_over_after_a_while(settings: Settings, monkeypatch: pytest
     """Wrong tokens of more than a minute ago do not count any more."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert (await _guess(house, MOST + 1))[-1] == 429
+        async with open_site(settings) as site:
+            assert (await _guess(site, MOST + 1))[-1] == 429
             monkeypatch.setattr(gate, "_GUESSES_WITHIN_S", 0.0)
-            assert await _guess(house, 1) == [401]
+            assert await _guess(site, 1) == [401]
 
     run(story())
 
@@ -72,10 +72,10 @@ def test_nothing_is_no_guess(settings: Settings) -> None:
     """A stranger who shows nothing does not use up what others may try."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             for _ in range(MOST + 5):
-                assert (await house.get("/api/me", token="")).status_code == 401
-            assert await _guess(house, 1) == [401]
+                assert (await site.get("/api/me", token="")).status_code == 401
+            assert await _guess(site, 1) == [401]
 
     run(story())
 
@@ -84,8 +84,8 @@ def test_the_cookies_of_other_programs_are_no_guesses(settings: Settings) -> Non
     """A browser sends what others on this machine have left in it: that is no try at a token of ours."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            assert await _guess(house, MOST + 5, cookie="theme=dark; _xsrf=2|ab|cd") == [401] * (MOST + 5)
-            assert await _guess(house, 1) == [401]
+        async with open_site(settings) as site:
+            assert await _guess(site, MOST + 5, cookie="theme=dark; _xsrf=2|ab|cd") == [401] * (MOST + 5)
+            assert await _guess(site, 1) == [401]
 
     run(story())

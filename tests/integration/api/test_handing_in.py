@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.integration.api.house import JOB, open_house
+from tests.integration.api.site import JOB, open_site
 from tests.leaks import run, until
 
 from ezaigents.api.failing import PROBLEM
-from ezaigents.api.wishes import WISHES_MOST
+from ezaigents.api.jobs import JOBS_MOST
 from ezaigents.client import client as client_file
 from ezaigents.engine import Connection
 from ezaigents.settings import Settings
@@ -23,16 +23,16 @@ def test_a_job_is_handed_in_and_done(settings: Settings) -> None:
     """A job is answered with 201, its run and its tasks, which are on the disk by then, and is done like any other."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py", "b.py")
-            answer = await house.post("/api/tasks", {**JOB, "paths": ["a.py"], "priority": 9})
+        async with open_site(settings) as site:
+            site.write("a.py", "b.py")
+            answer = await site.post("/api/tasks", {**JOB, "paths": ["a.py"], "priority": 9})
             assert answer.status_code == 201
             told = answer.json()
             assert [task["path"] for task in told["tasks"]] == ["a.py", "summary"]
-            house.yard.kill_engine()
-            tasks = await house.yard.ended([task["id"] for task in told["tasks"]])
+            site.yard.kill_engine()
+            tasks = await site.yard.ended([task["id"] for task in told["tasks"]])
             assert [(task.state, task.priority, task.run) for task in tasks] == [("done", 9, told["run"])] * 2
-            assert (await house.get(f"/api/runs/{told['run']}")).json()["counts"]["done"] == 2
+            assert (await site.get(f"/api/runs/{told['run']}")).json()["counts"]["done"] == 2
 
     run(story())
 
@@ -41,10 +41,10 @@ def test_a_list_of_jobs_is_handed_in_in_its_order(settings: Settings) -> None:
     """Each job of a list becomes a run, and the runs are told in the order of the list."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py", "b.py", "c.py")
+        async with open_site(settings) as site:
+            site.write("a.py", "b.py", "c.py")
             jobs = [{**JOB, "paths": [name]} for name in ("c.py", "a.py", "b.py")]
-            answer = await house.post("/api/tasks", jobs)
+            answer = await site.post("/api/tasks", jobs)
             assert answer.status_code == 201
             runs = answer.json()["runs"]
             assert [one["tasks"][0]["path"] for one in runs] == ["c.py", "a.py", "b.py"]
@@ -57,15 +57,15 @@ def test_a_list_has_a_length(settings: Settings) -> None:
     """No job and more than a hundred are refused, with the numbers, and nothing is handed in."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
-            for count in (0, WISHES_MOST + 1):
-                answer = await house.post("/api/tasks", [JOB] * count)
+        async with open_site(settings) as site:
+            site.write("a.py")
+            for count in (0, JOBS_MOST + 1):
+                answer = await site.post("/api/tasks", [JOB] * count)
                 assert answer.status_code == 422
                 assert answer.json()["field"] == "body"
-                assert str(WISHES_MOST) in answer.json()["detail"]
-            assert await house.accepted() == 0
-            assert len((await house.post("/api/tasks", [JOB] * WISHES_MOST)).json()["runs"]) == WISHES_MOST
+                assert str(JOBS_MOST) in answer.json()["detail"]
+            assert await site.accepted() == 0
+            assert len((await site.post("/api/tasks", [JOB] * JOBS_MOST)).json()["runs"]) == JOBS_MOST
 
     run(story())
 
@@ -74,8 +74,8 @@ def test_a_wrong_job_of_a_list_is_named_by_its_place(settings: Settings) -> None
     """`field` says which job of the list is wrong, and what of it."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
+        async with open_site(settings) as site:
+            site.write("a.py")
             for wrong, field in (
                 ({"priority": 10}, "priority"),
                 ({"agent": "nobody"}, "agent"),
@@ -83,7 +83,7 @@ def test_a_wrong_job_of_a_list_is_named_by_its_place(settings: Settings) -> None
                 ({"prompt": " "}, "prompt"),
                 ({"paths": ["nix"]}, "paths"),
             ):
-                answer = await house.post("/api/tasks", [JOB, {**JOB, **wrong}, JOB])
+                answer = await site.post("/api/tasks", [JOB, {**JOB, **wrong}, JOB])
                 assert answer.status_code == 422
                 assert answer.json()["field"] == f"[1].{field}"
 
@@ -94,11 +94,11 @@ def test_of_a_list_with_a_wrong_job_none_is_handed_in(settings: Settings) -> Non
     """An error of the input means that nothing was done, so that the list may be mended and sent again."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
+        async with open_site(settings) as site:
+            site.write("a.py")
             for wrong in ({"priority": 10}, {"agent": "nobody"}, {"paths": ["nix"]}, {"check": "true"}):
-                assert (await house.post("/api/tasks", [JOB, {**JOB, **wrong}])).status_code == 422
-                assert await house.accepted() == 0
+                assert (await site.post("/api/tasks", [JOB, {**JOB, **wrong}])).status_code == 422
+                assert await site.accepted() == 0
 
     run(story())
 
@@ -109,23 +109,23 @@ def test_the_same_key_is_the_same_run(settings: Settings) -> None:
     """
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
+        async with open_site(settings) as site:
+            site.write("a.py")
             for body, headers in (
                 (JOB, {"idempotency-key": "once"}),
                 ({**JOB, "key": "mine"}, {}),
                 ([JOB, {**JOB, "priority": 6}], {"idempotency-key": "twice"}),
             ):
-                first = await house.post("/api/tasks", body, headers=headers)
-                before = await house.accepted()
-                again = await house.post("/api/tasks", body, headers=headers)
+                first = await site.post("/api/tasks", body, headers=headers)
+                before = await site.accepted()
+                again = await site.post("/api/tasks", body, headers=headers)
                 assert (first.status_code, again.status_code) == (201, 201)
                 assert _runs(first.json()) == _runs(again.json())
-                assert await house.accepted() == before
-            other = await house.post("/api/tasks", {**JOB, "priority": 1}, headers={"idempotency-key": "once"})
+                assert await site.accepted() == before
+            other = await site.post("/api/tasks", {**JOB, "priority": 1}, headers={"idempotency-key": "once"})
             assert other.status_code == 409
             assert other.headers["content-type"] == PROBLEM
-            assert await house.accepted() == before
+            assert await site.accepted() == before
 
     run(story())
 
@@ -138,9 +138,9 @@ def test_without_a_key_each_job_is_another(settings: Settings) -> None:
     """What is sent twice without a key is done twice."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
-            runs = {(await house.post("/api/tasks", JOB)).json()["run"] for _ in range(3)}
+        async with open_site(settings) as site:
+            site.write("a.py")
+            runs = {(await site.post("/api/tasks", JOB)).json()["run"] for _ in range(3)}
             assert len(runs) == 3
 
     run(story())
@@ -150,12 +150,12 @@ def test_a_full_queue_says_so(settings: Settings) -> None:
     """Beyond the limit of open tasks it is 503, and a program may try again later."""
 
     async def story() -> None:
-        async with open_house(settings, queue_max_open=1) as house:
-            house.write("a.py")
-            answer = await house.post("/api/tasks", JOB)
+        async with open_site(settings, queue_max_open=1) as site:
+            site.write("a.py")
+            answer = await site.post("/api/tasks", JOB)
             assert answer.status_code == 503
             assert "retry-after" in answer.headers
-            assert await house.accepted() == 0
+            assert await site.accepted() == 0
 
     run(story())
 
@@ -171,33 +171,33 @@ def test_while_the_engine_is_away_programs_are_told_to_come_back(
     monkeypatch.setattr(client_file, "Connection", partial(Connection, timeout_s=0.3))
 
     async def story() -> None:
-        async with open_house(msgspec.structs.replace(settings, lease_s=20.0, renew_s=5.0)) as house:
-            house.write("a.py")
-            rows = await house.finish()
-            house.yard.kill_engine(signal.SIGSTOP)
+        async with open_site(msgspec.structs.replace(settings, lease_s=20.0, renew_s=5.0)) as site:
+            site.write("a.py")
+            rows = await site.finish()
+            site.yard.kill_engine(signal.SIGSTOP)
             try:
                 answers = await asyncio.gather(
-                    house.get("/api/tasks"), house.get(f"/api/tasks/{rows[0]['id']}"), house.post("/api/tasks", JOB)
+                    site.get("/api/tasks"), site.get(f"/api/tasks/{rows[0]['id']}"), site.post("/api/tasks", JOB)
                 )
                 for answer in answers:
                     assert answer.status_code == 503
                     assert int(answer.headers["retry-after"]) > 0
                     assert answer.headers["content-type"] == PROBLEM
-                assert (await house.get("/api/health", token="")).json() == {"ok": False}
-                told = await house.get("/api/health")
+                assert (await site.get("/api/health", token="")).json() == {"ok": False}
+                told = await site.get("/api/health")
                 assert told.status_code == 503
                 assert (told.json()["ok"], told.json()["alive"], told.json()["ready"]) == (False, True, False)
                 assert told.json()["why"]
-                assert (await house.get("/api/me")).status_code == 200
+                assert (await site.get("/api/me")).status_code == 200
             finally:
-                house.yard.kill_engine(signal.SIGCONT)
+                site.yard.kill_engine(signal.SIGCONT)
 
             async def well() -> bool:
-                return (await house.get("/api/health")).status_code == 200
+                return (await site.get("/api/health")).status_code == 200
 
             await until(well)
-            assert (await house.get(f"/api/tasks/{rows[0]['id']}")).json()["state"] == "done"
-            await house.finish()
+            assert (await site.get(f"/api/tasks/{rows[0]['id']}")).json()["state"] == "done"
+            await site.finish()
 
     run(story())
 
@@ -208,20 +208,20 @@ def test_an_engine_that_dies_is_back_before_anybody_must_know(settings: Settings
     """
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            house.write("a.py")
+        async with open_site(settings) as site:
+            site.write("a.py")
             taken: list[str] = []
             for number in range(12):
                 if number % 4 == 1:
-                    house.yard.kill_engine()
-                answer = await house.post("/api/tasks", JOB)
+                    site.yard.kill_engine()
+                answer = await site.post("/api/tasks", JOB)
                 if answer.status_code == 201:
                     taken += [task["id"] for task in answer.json()["tasks"]]
                 else:
                     assert answer.status_code == 503
                     assert "retry-after" in answer.headers
             assert len(taken) >= 2
-            tasks = await house.yard.ended(taken)
+            tasks = await site.yard.ended(taken)
             assert [task.state for task in tasks] == ["done"] * len(taken)
 
     run(story())

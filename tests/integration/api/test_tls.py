@@ -10,7 +10,7 @@ import subprocess
 import httpx2
 import msgspec
 import pytest
-from tests.integration.api.house import House, open_house
+from tests.integration.api.site import Site, open_site
 from tests.leaks import run
 
 from ezaigents.api import wire
@@ -43,14 +43,14 @@ def secured(settings: Settings, certificate: tuple[str, str]) -> Settings:
     return msgspec.structs.replace(settings, tls_cert=certificate[0], tls_key=certificate[1])
 
 
-def _client(house: House) -> httpx2.AsyncClient:
-    trusted = ssl.create_default_context(cafile=house.settings.tls_cert)
-    return httpx2.AsyncClient(base_url=f"https://{house.host}", verify=trusted, timeout=WITHIN_S, trust_env=False)
+def _client(site: Site) -> httpx2.AsyncClient:
+    trusted = ssl.create_default_context(cafile=site.settings.tls_cert)
+    return httpx2.AsyncClient(base_url=f"https://{site.host}", verify=trusted, timeout=WITHIN_S, trust_env=False)
 
 
-async def _is_answered(house: House) -> bool:
-    async with _client(house) as client:
-        headers = {"authorization": f"Bearer {house.access.own_token()}"}
+async def _is_answered(site: Site) -> bool:
+    async with _client(site) as client:
+        headers = {"authorization": f"Bearer {site.access.own_token()}"}
         return (await client.get("/api/me", headers=headers)).status_code == 200
 
 
@@ -58,13 +58,13 @@ def test_the_site_is_answered_over_tls(secured: Settings) -> None:
     """With a certificate, the site speaks TLS of today, its pages are those of https, and its cookie is Secure."""
 
     async def story() -> None:
-        async with open_house(secured) as house:
-            async with _client(house) as client:
-                headers = {"authorization": f"Bearer {house.access.own_token()}"}
-                for origin, status in ((f"https://{house.host}", 200), (f"http://{house.host}", 403)):
+        async with open_site(secured) as site:
+            async with _client(site) as client:
+                headers = {"authorization": f"Bearer {site.access.own_token()}"}
+                for origin, status in ((f"https://{site.host}", 200), (f"http://{site.host}", 403)):
                     answer = await client.get("/api/me", headers={**headers, "origin": origin})
                     assert answer.status_code == status
-                entered = await client.get("/enter", params={"code": house.access.give_link().text})
+                entered = await client.get("/enter", params={"code": site.access.give_link().text})
                 assert entered.status_code == 303
                 assert "secure" in entered.headers["set-cookie"].lower()
             old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -78,10 +78,10 @@ def test_plain_http_is_not_answered_where_there_is_tls(secured: Settings) -> Non
     """Whoever asks without TLS is told nothing, and the connection ends."""
 
     async def story() -> None:
-        async with open_house(secured) as house:
-            assert await _is_answered(house)
-            with house.connect() as line:
-                await line.send(house.request())
+        async with open_site(secured) as site:
+            assert await _is_answered(site)
+            with site.connect() as line:
+                await line.send(site.request())
                 assert (await line.answer()).status == 0
                 assert await line.is_over(WITHIN_S)
 
@@ -92,9 +92,9 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(secured: Settings, mon
     """Whoever connects and says nothing, or half of a hello, is cut off as without TLS."""
 
     async def story() -> None:
-        async with open_house(secured) as house:
-            assert await _is_answered(house)
-            with house.connect() as silent, house.connect() as half:
+        async with open_site(secured) as site:
+            assert await _is_answered(site)
+            with site.connect() as silent, site.connect() as half:
                 await half.send(HALF_A_HELLO)
                 assert await silent.is_over(WITHIN_S)
                 assert await half.is_over(WITHIN_S)
@@ -109,16 +109,16 @@ def test_strangers_without_a_handshake_are_few(secured: Settings, monkeypatch: p
     monkeypatch.setattr(wire, "HEAD_S", 60.0)
 
     async def story() -> None:
-        async with open_house(secured) as house:
-            assert await _is_answered(house)
+        async with open_site(secured) as site:
+            assert await _is_answered(site)
             with contextlib.ExitStack() as leaving:
                 lines = []
                 for _ in range(wire.STRANGERS_MOST + 10):
-                    lines.append(leaving.enter_context(house.connect()))
+                    lines.append(leaving.enter_context(site.connect()))
                     await lines[-1].send(says)
                     await asyncio.sleep(0)
                 for line in lines[:5]:
                     assert await line.is_over(WITHIN_S)
-                assert await _is_answered(house)
+                assert await _is_answered(site)
 
     run(story())

@@ -13,13 +13,13 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
-from tests.integration.api.house import are_guarded
+from tests.integration.api.site import are_guarded
 from tests.integration.runtime.fleets import Yard, agent, at_once, working
 from tests.leaks import run, until
 
 from ezaigents.access import Access, Role
 from ezaigents.agents import Agent, Context, Declared, TaskFailed
-from ezaigents.api import bind_door
+from ezaigents.api import bind_listener
 from ezaigents.dashboard import load_site
 from ezaigents.dashboard.pages import PAGES
 from ezaigents.records import AgentCard, Claim, Result
@@ -53,15 +53,15 @@ async def open_site(settings: Settings, *agents: Declared) -> AsyncIterator[Site
     """A fleet whose agents are at work, and its pages."""
     settings = msgspec.structs.replace(settings, port=0)
     async with working(settings, *(agents or (agent(at_once),))) as yard:
-        door = bind_door(settings, load_site)
-        door.open()
-        site = Site(settings, yard, door.port)
+        listener = bind_listener(settings, load_site)
+        listener.open()
+        site = Site(settings, yard, listener.port)
         try:
             async with site.http:
                 assert (await site.enter()).status_code == 200
                 yield site
         finally:
-            await door.close()
+            await listener.close()
 
 
 class _Hostile:
@@ -217,9 +217,9 @@ def test_pages_need_a_session_and_files_do_not(settings: Settings) -> None:
     async def story() -> None:
         async with open_site(settings) as site:
             site.http.cookies.clear()
-            for way in PAGES:
-                answer = await site.get(way.path.replace("{id}", "0" * 18).replace("{name}", "nothing.css"))
-                assert answer.status_code == (404 if way.role is None else 401), way.path
+            for route in PAGES:
+                answer = await site.get(route.path.replace("{id}", "0" * 18).replace("{name}", "nothing.css"))
+                assert answer.status_code == (404 if route.role is None else 401), route.path
 
     run(story())
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: it holds every way, nothing else, and is what OpenAPI 3.1 asks for."""
+"""The OpenAPI document: it holds every route, nothing else, and is what OpenAPI 3.1 asks for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from ezaigents.api.openapi import document
-from ezaigents.api.ways import WAYS
+from ezaigents.api.routes import ROUTES
 from ezaigents.ids import is_id
 
-DOCUMENT = document(WAYS, "1.2.3")
+DOCUMENT = document(ROUTES, "1.2.3")
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
 _STATUS = re.compile(r"[1-5]\d\d\Z")
 _COMPONENT = re.compile(r"[A-Za-z0-9._-]+\Z")
@@ -39,7 +39,7 @@ def _refs(part: Any) -> Iterator[str]:
 def test_it_holds_every_way_and_nothing_else() -> None:
     """Each method and path of the table is an operation, and each operation is in the table."""
     told = {(method, path) for method, path, _ in _operations()}
-    assert told == {(way.method.lower(), _PARAM.sub(r"{\1}", way.path)) for way in WAYS}
+    assert told == {(route.method.lower(), _PARAM.sub(r"{\1}", route.path)) for route in ROUTES}
 
 
 def test_it_says_what_it_is() -> None:
@@ -125,10 +125,10 @@ def test_the_pattern_of_ids_is_that_of_our_ids() -> None:
 def test_bodies_are_described_where_they_are_read() -> None:
     """An operation that takes a body says which; one that takes none has none; a safe one never does."""
     by_name = {operation["operationId"]: (method, operation) for method, _, operation in _operations()}
-    for way in WAYS:
-        method, operation = by_name[way.endpoint.__name__]
-        assert ("requestBody" in operation) == (way.takes is not None)
-        if way.takes is not None:
+    for route in ROUTES:
+        method, operation = by_name[route.endpoint.__name__]
+        assert ("requestBody" in operation) == (route.takes is not None)
+        if route.takes is not None:
             assert method not in ("get", "head")
             assert set(operation["requestBody"]["content"]) == {"application/json"}
             assert {"413", "415", "422"} <= set(operation["responses"])
@@ -137,12 +137,12 @@ def test_bodies_are_described_where_they_are_read() -> None:
 def test_who_may_take_it_is_said() -> None:
     """An operation without security is one for everybody; every other says the role and its refusals."""
     by_name = {operation["operationId"]: operation for _, _, operation in _operations()}
-    for way in WAYS:
-        operation = by_name[way.endpoint.__name__]
-        assert (operation.get("security") == []) == (way.role is None)
-        assert operation.get("x-role") == (way.role.value if way.role else None)
+    for route in ROUTES:
+        operation = by_name[route.endpoint.__name__]
+        assert (operation.get("security") == []) == (route.role is None)
+        assert operation.get("x-role") == (route.role.value if route.role else None)
         assert "421" in operation["responses"]
-        if way.role is not None:
+        if route.role is not None:
             assert {"401", "403", "429"} <= set(operation["responses"])
     assert DOCUMENT["security"] == [{"bearer": []}]
     assert "bearer" in DOCUMENT["components"]["securitySchemes"]

@@ -39,7 +39,7 @@ def test_the_other_schemes_port_may_not_be_left_out(port: int, tls: bool) -> Non
 
 
 def test_with_tls_only_pages_that_came_over_tls_may_ask() -> None:
-    """A page from plain HTTP may have been changed on its way."""
+    """A page from plain HTTP may have been changed on its route."""
     assert {origin.partition(":")[0] for origin in _site(tls_cert="c", tls_key="k").origins} == {"https"}
 
 

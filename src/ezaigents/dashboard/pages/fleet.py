@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Role
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
+from ezaigents.api.services import Services
 from ezaigents.client import Sought
 from ezaigents.dashboard.rendering import page
 from ezaigents.records import Task, TaskState
@@ -19,7 +19,7 @@ _AT_WORK_MOST = 200
 
 async def fleet(request: Request) -> Response:
     """The fleet as it is now."""
-    client = House.of(request).client
+    client = Services.of(request).client
     agents = await client.agents()
     status, at_work, paused = await asyncio.gather(
         client.status(agents),
@@ -32,8 +32,8 @@ async def fleet(request: Request) -> Response:
     return await page(request, "fleet.html", agents=agents, status=status, doing=doing, paused=sorted(paused))
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/", role=Role.READ, endpoint=fleet, given_as="text/html",
         what="The page of the fleet.",
     ),

@@ -6,19 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Role
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
+from ezaigents.api.services import Services
 from ezaigents.dashboard.rendering import page
 
 
 async def problems_page(request: Request) -> Response:
     """Everything that somebody should look at."""
-    found = await House.of(request).client.operator.problems()
+    found = await Services.of(request).client.operator.problems()
     return await page(request, "problems.html", problems=found)
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/problems", role=Role.READ, endpoint=problems_page, given_as="text/html",
         what="The page of problems.",
     ),

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Role
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
+from ezaigents.api.services import Services
 from ezaigents.client import check_ids, patch_of, step_rows, with_costs
 from ezaigents.dashboard.pages.patch import PatchView, view_patch
 from ezaigents.dashboard.rendering import page
@@ -23,11 +23,11 @@ _TEXT_MOST_CHARS = 4000
 
 async def task(request: Request) -> Response:
     """One task as it is now."""
-    house = House.of(request)
+    services = Services.of(request)
     task_id = check_ids([request.path_params["id"]])[0]
-    found = await house.client.task(task_id)
-    run = await house.client.run(found.run)
-    shown = await asyncio.to_thread(_read, found, house.settings)
+    found = await services.client.task(task_id)
+    run = await services.client.run(found.run)
+    shown = await asyncio.to_thread(_read, found, services.settings)
     return await page(
         request,
         "task.html",
@@ -50,8 +50,8 @@ def _read(found: Task, settings: Settings) -> tuple[Task, list[object], PatchVie
     return counted, steps, view_patch(settings.home_path, patch_of(found, settings.home_path))
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/tasks/{id}", role=Role.READ, endpoint=task, given_as="text/html", raises=(404, 422),
         what="The page of one task.",
     ),

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Role
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
-from ezaigents.api.ways.tasks import sought_by
+from ezaigents.api.route import Route
+from ezaigents.api.routes.tasks import sought_by
+from ezaigents.api.services import Services
 from ezaigents.dashboard.rendering import is_live_part, page
 from ezaigents.records import TaskKind, TaskState
 
@@ -19,9 +19,9 @@ _ROWS = 50
 
 async def tasks(request: Request) -> Response:
     """One page of tasks."""
-    house, params = House.of(request), request.query_params
-    found = await house.client.page(sought_by(params), most=_ROWS, after=params.get("cursor", ""))
-    agents = [] if is_live_part(request) else [agent.name for agent in await house.client.agents()]
+    services, params = Services.of(request), request.query_params
+    found = await services.client.page(sought_by(params), most=_ROWS, after=params.get("cursor", ""))
+    agents = [] if is_live_part(request) else [agent.name for agent in await services.client.agents()]
     kept = [(name, text) for name, text in params.multi_items() if name != "cursor" and text]
     following = urlencode([*kept, ("cursor", found.next)]) if found.next else ""
     return await page(
@@ -38,8 +38,8 @@ async def tasks(request: Request) -> Response:
     )
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/tasks", role=Role.READ, endpoint=tasks, given_as="text/html", raises=(422,),
         what="The page of tasks.",
     ),

@@ -1,7 +1,7 @@
-"""One way into the fleet: a method, a path, and who may take it. Job: the table all else is made from; pure.
+"""One route: a method, a path, and who may take it. Job: the table all else is made from; pure.
 
 The gate, the router and the OpenAPI document read the same table, so that none of them knows a route the others do
-not. Not its job: answering (the files in `ways`).
+not. Not its job: answering (the files in `routes`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`role`: who may take it, None = everybody. `takes`, `gives`: the types of what goes in and comes out as JSON.
 
     `gives` may be several, one of which comes out.
     `also`: other statuses with which `gives` comes out. `raises`: the problems it answers with besides those of every
-    way. `given_as`: the media type that comes out.
+    route. `given_as`: the media type that comes out.
     """
 
     method: str
@@ -50,16 +50,16 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     given_as: str = "application/json"
 
 
-class WayFinder:
+class RouteTable:
     """Who may do what, before anything is routed."""
 
-    def __init__(self, ways: Sequence[Way]) -> None:
-        self._ways = [(compile_path(way.path)[0], way) for way in ways]
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = [(compile_path(route.path)[0], route) for route in routes]
 
     def needed(self, method: str, path: str) -> Role | None:
         """The role that a request needs; None = it is for everybody. What is not in the table is for nobody below."""
         method = "GET" if method == "HEAD" else method
-        for pattern, way in self._ways:
-            if way.method == method and pattern.match(path):
-                return way.role
+        for pattern, route in self._routes:
+            if route.method == method and pattern.match(path):
+                return route.role
         return Role.READ if method in SAFE else Role.ADMIN

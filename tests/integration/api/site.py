@@ -1,7 +1,7 @@
 """A fleet at work with its site open, in the test's own process, and ways to ask it: a client, and bare sockets.
 
-async with open_house(settings) as house:
-    answer = await house.get("/api/me")
+async with open_site(settings) as site:
+    answer = await site.get("/api/me")
 
 Whatever is answered must be in the OpenAPI document, be JSON of the type that is promised there, and carry the headers
 that keep browsers on our side.
@@ -24,10 +24,10 @@ from tests.integration.runtime.fleets import Yard, agent, at_once, working
 
 from ezaigents.access import Access, Role
 from ezaigents.agents import Declared
-from ezaigents.api import Door, bind_door
+from ezaigents.api import LazyListener, bind_listener
 from ezaigents.api.failing import PROBLEM
 from ezaigents.api.openapi import ProblemDetails, document
-from ezaigents.api.ways import WAYS
+from ezaigents.api.routes import ROUTES
 from ezaigents.api.wire import BoundedProtocol
 from ezaigents.home import home_id
 from ezaigents.settings import Settings
@@ -41,20 +41,20 @@ GUARDS = {
 }
 ANSWER_S = 20.0
 JOB = {"prompt": "What is here?", "agent": "a"}
-_WAYS = [(compile_path(way.path)[0], way) for way in WAYS]
+_ROUTES = [(compile_path(route.path)[0], route) for route in ROUTES]
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
-_PATHS = document(WAYS, "")["paths"]
+_PATHS = document(ROUTES, "")["paths"]
 
 
-class House:
+class Site:
     """What a test sees of the site."""
 
-    def __init__(self, settings: Settings, yard: Yard, door: Door) -> None:
+    def __init__(self, settings: Settings, yard: Yard, listener: LazyListener) -> None:
         self.settings = settings
         self.yard = yard
-        self.door = door
-        self.port = door.port
-        self.host = f"127.0.0.1:{door.port}"
+        self.listener = listener
+        self.port = listener.port
+        self.host = f"127.0.0.1:{listener.port}"
         self.origin = f"http://{self.host}"
         self.access = Access(settings.home_path)
         self.cookie = f"ez-{home_id(settings.home_path)}"
@@ -129,7 +129,7 @@ class House:
         made.setblocking(False)
         return Line(made)
 
-    async def say(self, request: bytes) -> Said:
+    async def say(self, request: bytes) -> TaskAnswer:
         """Send bytes on a connection of their own and read one answer."""
         with self.connect() as line:
             await line.send(request)
@@ -150,7 +150,7 @@ class House:
         return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
-class Said(msgspec.Struct, frozen=True):
+class TaskAnswer(msgspec.Struct, frozen=True):
     """An answer as it came. `status`: 0 = the connection ended without one."""
 
     status: int
@@ -183,11 +183,11 @@ class Line:
             return False
         return True
 
-    async def answer(self) -> Said:
+    async def answer(self) -> TaskAnswer:
         """Read one answer; its length must be said in its head."""
         while b"\r\n\r\n" not in self._read:
             if not await self._more():
-                return Said(0, {}, self._read)
+                return TaskAnswer(0, {}, self._read)
         head, _, rest = self._read.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -195,7 +195,7 @@ class Line:
         while len(rest) < length and (more := await self._more()):
             rest += more
         self._read = rest[length:]
-        return Said(int(first.split()[1]), headers, rest[:length])
+        return TaskAnswer(int(first.split()[1]), headers, rest[:length])
 
     async def hears(self, text: bytes, limit_s: float = ANSWER_S) -> bool:
         """Whether these bytes come, in what is left of what was read or later."""
@@ -233,18 +233,18 @@ class Line:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *agents: Declared, **changed: Any) -> AsyncIterator[House]:
+async def open_site(settings: Settings, *agents: Declared, **changed: Any) -> AsyncIterator[Site]:
     """A fleet whose agents, or one, `a`, that is done at once, are at work; and its site. `changed`: settings."""
     settings = msgspec.structs.replace(settings, port=0, **changed)
     async with working(settings, *(agents or (agent(at_once),))) as yard:
-        door = bind_door(settings)
-        door.open()
-        house = House(settings, yard, door)
+        listener = bind_listener(settings)
+        listener.open()
+        site = Site(settings, yard, listener)
         try:
-            async with house.client:
-                yield house
+            async with site.client:
+                yield site
         finally:
-            await door.close()
+            await listener.close()
 
 
 async def _is_as_promised(answer: httpx2.Response) -> None:
@@ -253,19 +253,23 @@ async def _is_as_promised(answer: httpx2.Response) -> None:
     body, status = await answer.aread(), answer.status_code
     method = "GET" if answer.request.method == "HEAD" else answer.request.method
     media = answer.headers.get("content-type", "").partition(";")[0]
-    way = next((one for pattern, one in _WAYS if one.method == method and pattern.match(answer.request.url.path)), None)
+    route = next(
+        (one for pattern, one in _ROUTES if one.method == method and pattern.match(answer.request.url.path)), None
+    )
     assert status != 500, body
-    if way is not None:
-        promised = _PATHS[_PARAM.sub(r"{\1}", way.path)][method.lower()]["responses"]
+    if route is not None:
+        promised = _PATHS[_PARAM.sub(r"{\1}", route.path)][method.lower()]["responses"]
         assert str(status) in promised, (
-            f"{method} {way.path} answers {status}, and promises {sorted(promised)}: {body!r}"
+            f"{method} {route.path} answers {status}, and promises {sorted(promised)}: {body!r}"
         )
         medias = promised[str(status)].get("content", {})
-        assert not body or media in medias, f"{method} {way.path} answers {status} with {media}, and promises {medias}"
+        assert not body or media in medias, (
+            f"{method} {route.path} answers {status} with {media}, and promises {medias}"
+        )
     if media == PROBLEM:
         assert not body or msgspec.json.decode(body, type=ProblemDetails).status == status
-    elif way is not None and way.gives is not None and body:
-        kinds = way.gives if isinstance(way.gives, tuple) else (way.gives,)
+    elif route is not None and route.gives is not None and body:
+        kinds = route.gives if isinstance(route.gives, tuple) else (route.gives,)
         assert any(_fits(body, kind) for kind in kinds), body
 
 

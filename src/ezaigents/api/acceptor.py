@@ -1,4 +1,4 @@
-"""The porch: who has connected and said nothing yet. Job: hold few of them, not for long, at the cost of a file each.
+"""The acceptor: who has connected and said nothing yet. Job: hold few of them, briefly, at the cost of a file each.
 
 Only who says something gets a protocol, or a TLS handshake, which take a hundred times as much. Few are let in at a
 time, so that a crowd takes neither the files of the host nor the place of one who has asked already.
@@ -22,7 +22,7 @@ _AGAIN_S = 0.2
 """There is no file left for another connection: they wait in the socket."""
 
 
-class Porch:
+class Acceptor:
     """In front of one listening socket. `make`: the protocol of one connection."""
 
     def __init__(

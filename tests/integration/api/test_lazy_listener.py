@@ -1,4 +1,4 @@
-"""The door: where it listens, where it may not, and what happens when somebody knocks."""
+"""The listener: where it listens, where it may not, and what happens when somebody knocks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx2
 import msgspec
 import pytest
-from tests.integration.api.house import open_house
+from tests.integration.api.site import open_site
 from tests.integration.runtime.fleets import agent, at_once, working
 from tests.leaks import run, until
 
-from ezaigents.api import bind_door, door
+from ezaigents.api import bind_listener, lazy_listener
 from ezaigents.errors import ConfigError
 from ezaigents.settings import Settings
 
@@ -30,8 +30,8 @@ def _taken() -> Iterator[int]:
 
 
 async def _bound(settings: Settings) -> int:
-    """Where a door listens that is closed again at once."""
-    made = bind_door(settings)
+    """Where a listener listens that is closed again at once."""
+    made = bind_listener(settings)
     await made.close()
     return made.port
 
@@ -39,7 +39,7 @@ async def _bound(settings: Settings) -> int:
 def test_the_usual_port_may_be_another_ones(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the usual port is taken, one of the next is listened on."""
     with _taken() as port:
-        monkeypatch.setattr(door, "DEFAULT_PORT", port)
+        monkeypatch.setattr(lazy_listener, "DEFAULT_PORT", port)
         assert port < run(_bound(msgspec.structs.replace(settings, port=port))) < port + 20
 
 
@@ -47,27 +47,27 @@ def test_the_usual_port_is_taken_where_it_is_free(settings: Settings, monkeypatc
     """Without another fleet, it is the port that is written everywhere."""
     with _taken() as port:
         pass
-    monkeypatch.setattr(door, "DEFAULT_PORT", port)
+    monkeypatch.setattr(lazy_listener, "DEFAULT_PORT", port)
     assert run(_bound(msgspec.structs.replace(settings, port=port))) == port
 
 
 def test_a_port_that_was_chosen_is_taken_or_refused(settings: Settings) -> None:
     """Whoever names a port is not given another one: the error says which is in the way, and what to type."""
     with _taken() as port, pytest.raises(ConfigError, match=rf"port {port} .*--port.*--no-dashboard"):
-        bind_door(msgspec.structs.replace(settings, port=port))
+        bind_listener(msgspec.structs.replace(settings, port=port))
 
 
 def test_an_address_of_another_machine_is_refused(settings: Settings) -> None:
     """An address that is not here cannot be listened on, and the error says so."""
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1 cannot be used"):
-        bind_door(msgspec.structs.replace(settings, bind="192.0.2.1", behind_proxy="https://fleet.example", port=0))
+        bind_listener(msgspec.structs.replace(settings, bind="192.0.2.1", behind_proxy="https://fleet.example", port=0))
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "fd00::1", "0.0.0.1", "::ffff:10.0.0.1"])
 def test_nobody_else_is_let_near_without_tls(settings: Settings, bind: str) -> None:
     """An address that others can reach is refused without TLS or a proxy that has it; the words say what to set."""
     with pytest.raises(ConfigError) as refused:
-        bind_door(msgspec.structs.replace(settings, bind=bind, port=0))
+        bind_listener(msgspec.structs.replace(settings, bind=bind, port=0))
     for word in (bind, "TLS", "tls_cert", "tls_key", "behind_proxy"):
         assert word in str(refused.value)
 
@@ -78,7 +78,7 @@ def test_nobody_else_is_let_near_without_tls(settings: Settings, bind: str) -> N
 def test_an_address_is_an_address(settings: Settings, bind: str) -> None:
     """Names are not looked up: what they lead to may change."""
     with pytest.raises(ConfigError, match="bind"):
-        bind_door(msgspec.structs.replace(settings, bind=bind, port=0))
+        bind_listener(msgspec.structs.replace(settings, bind=bind, port=0))
 
 
 @pytest.mark.parametrize("changed", [{"tls_cert": "c"}, {"tls_key": "k"}])
@@ -86,7 +86,7 @@ def test_half_of_tls_is_none(settings: Settings, changed: dict[str, str]) -> Non
     """A certificate without its key, or the reverse, is refused, wherever it would listen."""
     for bind in ("127.0.0.1", "0.0.0.0"):
         with pytest.raises(ConfigError, match="tls_cert and tls_key"):
-            bind_door(msgspec.structs.replace(settings, bind=bind, port=0, **changed))
+            bind_listener(msgspec.structs.replace(settings, bind=bind, port=0, **changed))
 
 
 def test_with_a_proxy_every_address_may_be_listened_on(settings: Settings) -> None:
@@ -105,9 +105,9 @@ def test_a_door_that_nobody_knocks_at_is_closed_at_once(settings: Settings) -> N
     """A host that had no visitor ends without having started a site, and its port is free again."""
 
     async def story() -> int:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             pass
-        return house.port
+        return site.port
 
     port = run(story())
     with socket.socket() as other, pytest.raises(ConnectionRefusedError):
@@ -119,9 +119,9 @@ def test_a_door_ends_with_visitors_inside(settings: Settings) -> None:
 
     async def story() -> None:
         with contextlib.ExitStack() as leaving:
-            async with open_house(settings) as house:
-                lines = [leaving.enter_context(house.connect()) for _ in range(3)]
-                await lines[0].send(house.request())
+            async with open_site(settings) as site:
+                lines = [leaving.enter_context(site.connect()) for _ in range(3)]
+                await lines[0].send(site.request())
                 assert (await lines[0].answer()).status == 200
                 await lines[1].send(b"GET / HT")
             for line in lines:
@@ -134,8 +134,8 @@ def test_who_comes_while_the_site_starts_is_answered(settings: Settings) -> None
     """Visitors who knock at the same time all wait for the one site, and all get their answer."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
-            said = await asyncio.gather(*(house.say(house.request()) for _ in range(20)))
+        async with open_site(settings) as site:
+            said = await asyncio.gather(*(site.say(site.request()) for _ in range(20)))
             assert {one.status for one in said} == {200}
 
     run(story())
@@ -145,16 +145,16 @@ def test_a_site_that_could_not_start_is_started_for_the_next(settings: Settings)
     """What failed for the first visitor, for a file was in the way, works for the next one; nothing is left of it."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.home_path / "access").write_text("in the way")
-            with house.connect() as first:
+            with site.connect() as first:
                 await first.send(b"GET /api/health HTTP/1.1\r\n")
                 assert await first.is_over(20)
             (settings.home_path / "access").unlink()
 
             async def answered() -> bool:
                 try:
-                    return (await house.get("/api/me")).status_code == 200
+                    return (await site.get("/api/me")).status_code == 200
                 except (OSError, httpx2.TransportError):
                     return False
 
@@ -169,12 +169,12 @@ def test_a_site_that_never_starts_lets_its_host_end(settings: Settings) -> None:
     async def story() -> None:
         (settings.home_path).mkdir(exist_ok=True)
         (settings.home_path / "access").write_text("in the way")
-        async with open_house(settings) as house:
-            with house.connect() as line:
+        async with open_site(settings) as site:
+            with site.connect() as line:
                 await line.send(b"GET /api/health HTTP/1.1\r\n")
                 assert await line.is_over(20)
-                ids = await house.yard.hand_in(2)
-                assert len(await house.yard.ended(ids)) == 2
+                ids = await site.yard.hand_in(2)
+                assert len(await site.yard.ended(ids)) == 2
 
     run(story())
 
@@ -183,13 +183,13 @@ def test_a_door_that_is_closed_while_the_site_fails_to_start_stays_closed(settin
     """Of a host that ends at that moment, nothing waits for visitors any more: its loop does not hold the socket."""
 
     async def story() -> None:
-        async with open_house(settings) as house:
+        async with open_site(settings) as site:
             (settings.home_path / "access").write_text("in the way")
-            number = house.door._socket.fileno()
-            with house.connect():
-                while house.door._opening is None:
+            number = site.listener._socket.fileno()
+            with site.connect():
+                while site.listener._opening is None:
                     await asyncio.sleep(0)
-                await house.door.close()
+                await site.listener.close()
                 assert not asyncio.get_running_loop().remove_reader(number)
 
     run(story())
@@ -216,4 +216,4 @@ def test_a_certificate_that_cannot_be_used_is_told_at_the_start(
         settings, port=0, tls_cert=str(tmp_path / "cert.pem"), tls_key=str(tmp_path / "key")
     )
     with pytest.raises(ConfigError, match=r"tls_cert .*cert\.pem"):
-        bind_door(wrong)
+        bind_listener(wrong)

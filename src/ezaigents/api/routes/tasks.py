@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Grant, Role
-from ezaigents.api.answers import Nothing, answer, read_body
-from ezaigents.api.house import House
-from ezaigents.api.way import Query, Way
-from ezaigents.api.wishes import WISHES_MOST, AskedFor, wish_of
+from ezaigents.api.answers import Empty, answer, read_body
+from ezaigents.api.jobs import JOBS_MOST, JobSpec, wish_of
+from ezaigents.api.route import Query, Route
+from ezaigents.api.services import Services
 from ezaigents.client import (
     Plan,
     RunResult,
@@ -48,7 +48,7 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     stopped_early: bool
 
 
-class Job(AskedFor, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Job(JobSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A job. `yes`: hand it in although it may cost more than the setting `ask_above_usd`."""
 
     yes: bool = False
@@ -60,32 +60,32 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[RunResult]
 
 
-class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`fresh`: from the beginning. `from_step`: as if from that step on nothing had happened; 0 = where it stopped."""
 
     fresh: bool = False
     from_step: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
-class Merging(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ApplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`merge`: where files changed since, merge what does not overlap; null = as the settings say."""
 
     merge: bool | None = None
 
 
-class Yes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`question`: `asks_id` of what was read, so that nothing asked since is allowed; "" = whatever it asks now."""
 
     question: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
-class Why(Yes, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DenyRequest(ApproveRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`why`: words for the agent."""
 
     why: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class TaskAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a request about a task: `OK`, or why nothing did."""
 
     id: str
@@ -100,10 +100,10 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_tasks(request: Request) -> Response:
     """A page of tasks: running first, then those that wait, then what ended last."""
-    house, params = House.of(request), request.query_params
+    services, params = Services.of(request), request.query_params
     limit = _number("limit", params.get("limit", str(_PAGE)), 1, _PAGE_MOST)
-    page = await house.client.page(sought_by(params), most=limit, after=params.get("cursor", ""))
-    home = house.settings.home_path
+    page = await services.client.page(sought_by(params), most=limit, after=params.get("cursor", ""))
+    home = services.settings.home_path
     rows = [task_detail(task, home) for task in page.tasks]
     return answer(request, TaskPage(tasks=rows, next=page.next, stopped_early=page.stopped_early))
 
@@ -122,28 +122,28 @@ def sought_by(params: QueryParams) -> Sought:
 
 async def hand_in(request: Request) -> Response:
     """Take one job, or a list of them. Each is on the disk before this answers."""
-    house, key = House.of(request), request.headers.get("idempotency-key", "")
+    services, key = Services.of(request), request.headers.get("idempotency-key", "")
     asked: Job | list[Job] = await read_body(request, Job | list[Job])
     if isinstance(asked, Job):
-        return answer(request, await _submit(house, await _planned(house, asked, key)), 201)
-    if not 0 < len(asked) <= WISHES_MOST:
-        raise InputError("body", f"takes 1 to {WISHES_MOST} jobs in a list, not {len(asked)}")
+        return answer(request, await _submit(services, await _planned(services, asked, key)), 201)
+    if not 0 < len(asked) <= JOBS_MOST:
+        raise InputError("body", f"takes 1 to {JOBS_MOST} jobs in a list, not {len(asked)}")
     keys = [f"{key}-{number}" if key else "" for number in range(len(asked))]
     plans = [
-        await _planned(house, job, one, f"[{number}].")
+        await _planned(services, job, one, f"[{number}].")
         for number, (job, one) in enumerate(zip(asked, keys, strict=True))
     ]
-    return answer(request, Jobs(runs=[await _submit(house, planned) for planned in plans]), 201)
+    return answer(request, Jobs(runs=[await _submit(services, planned) for planned in plans]), 201)
 
 
-async def _planned(house: House, job: Job, key: str, place: str = "") -> Plan:
+async def _planned(services: Services, job: Job, key: str, place: str = "") -> Plan:
     """What is to be handed in; of a list, nothing is before all of it is planned."""
     try:
-        planned = await plan(house.client, await asyncio.to_thread(wish_of, job, house.settings, key))
+        planned = await plan(services.client, await asyncio.to_thread(wish_of, job, services.settings, key))
     except InputError as error:
         field = "paths" if error.field == "path" else error.field
         raise InputError(place + field, error.message) from error
-    if planned.costs_more_than(house.settings.ask_above_usd) and not job.yes:
+    if planned.costs_more_than(services.settings.ask_above_usd) and not job.yes:
         from ezaigents.budget import shown_usd
 
         most = shown_usd(planned.forecast.high) if planned.forecast else ""
@@ -151,71 +151,71 @@ async def _planned(house: House, job: Job, key: str, place: str = "") -> Plan:
     return planned
 
 
-async def _submit(house: House, planned: Plan) -> RunResult:
-    handed = await house.client.submit(planned.wish)
-    tasks = await house.client.tasks([spec.id for spec in handed.specs])
-    return run_result(handed.run.id, tasks, house.settings.home_path)
+async def _submit(services: Services, planned: Plan) -> RunResult:
+    handed = await services.client.submit(planned.wish)
+    tasks = await services.client.tasks([spec.id for spec in handed.specs])
+    return run_result(handed.run.id, tasks, services.settings.home_path)
 
 
 async def show_task(request: Request) -> Response:
     """One task, purged ones too."""
-    house = House.of(request)
-    task = await house.client.task(_id(request))
-    counted = await asyncio.to_thread(with_costs, [task], house.settings.home_path)
-    return answer(request, task_detail(counted[0], house.settings.home_path))
+    services = Services.of(request)
+    task = await services.client.task(_id(request))
+    counted = await asyncio.to_thread(with_costs, [task], services.settings.home_path)
+    return answer(request, task_detail(counted[0], services.settings.home_path))
 
 
 async def show_steps(request: Request) -> Response:
     """What its attempts did."""
-    house = House.of(request)
-    task = await house.client.task(_id(request))
-    return answer(request, Steps(steps=await asyncio.to_thread(step_rows, task, house.settings.home_path)))
+    services = Services.of(request)
+    task = await services.client.task(_id(request))
+    return answer(request, Steps(steps=await asyncio.to_thread(step_rows, task, services.settings.home_path)))
 
 
 async def cancel(request: Request) -> Response:
     """Cancel it; a running one is asked to stop."""
-    await read_body(request, Nothing)
-    house, task_id = House.of(request), _id(request)
-    await house.client.task(task_id)
-    return answer(request, Said(id=task_id, answer=(await house.client.cancel([task_id]))[0]))
+    await read_body(request, Empty)
+    services, task_id = Services.of(request), _id(request)
+    await services.client.task(task_id)
+    return answer(request, TaskAnswer(id=task_id, answer=(await services.client.cancel([task_id]))[0]))
 
 
 async def retry(request: Request) -> Response:
     """Have an ended one tried again."""
-    again: Again = await read_body(request, Again)
-    house, task_id = House.of(request), _id(request)
-    await house.client.task(task_id)
-    answers = await house.client.retry([task_id], fresh=again.fresh, from_step=again.from_step)
-    return answer(request, Said(id=task_id, answer=answers[0].value))
+    again: RetryRequest = await read_body(request, RetryRequest)
+    services, task_id = Services.of(request), _id(request)
+    await services.client.task(task_id)
+    answers = await services.client.retry([task_id], fresh=again.fresh, from_step=again.from_step)
+    return answer(request, TaskAnswer(id=task_id, answer=answers[0].value))
 
 
 async def apply(request: Request) -> Response:
     """Put its patch into the workspace."""
-    merging: Merging = await read_body(request, Merging)
-    house, task_id = House.of(request), _id(request)
-    outcome = await house.client.operator.apply(task_id, merge=merging.merge)
+    merging: ApplyRequest = await read_body(request, ApplyRequest)
+    services, task_id = Services.of(request), _id(request)
+    outcome = await services.client.operator.apply(task_id, merge=merging.merge)
     return answer(request, outcome, 200 if outcome.state == "applied" else 409)
 
 
 async def approve(request: Request) -> Response:
     """Let it do what it asks for."""
-    given: Yes = await read_body(request, Yes)
+    given: ApproveRequest = await read_body(request, ApproveRequest)
     return await _decide(request, Approval.APPROVE, given.question)
 
 
 async def deny(request: Request) -> Response:
     """Do not let it; the words reach its agent."""
-    given: Why = await read_body(request, Why)
+    given: DenyRequest = await read_body(request, DenyRequest)
     return await _decide(request, Approval.DENY, given.question, given.why)
 
 
 async def _decide(request: Request, verdict: Approval, question: str, why: str = "") -> Response:
-    house, task_id = House.of(request), _id(request)
-    await house.client.task(task_id)
+    services, task_id = Services.of(request), _id(request)
+    await services.client.task(task_id)
     grant: Grant = request.scope["grant"]
     by = f"{grant.kind.value} {grant.id} {grant.name}"
-    decided = await house.client.operator.decide(task_id, verdict, why, question=question, by=by)
-    return answer(request, Said(id=task_id, answer=decided.answer.value))
+    decided = await services.client.operator.decide(task_id, verdict, why, question=question, by=by)
+    return answer(request, TaskAnswer(id=task_id, answer=decided.answer.value))
 
 
 def _id(request: Request) -> str:
@@ -256,42 +256,42 @@ _QUERIES = (
     Query(name="cursor", schema={"type": "string"}, what="`next` of the page before."),
 )
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/api/tasks", role=Role.READ, endpoint=list_tasks, gives=TaskPage, queries=_QUERIES,
         raises=(422,), what="Tasks: running first, then those that wait, then what ended last.",
     ),
-    Way(
+    Route(
         method="POST", path="/api/tasks", role=Role.OPERATE, endpoint=hand_in, takes=Job | list[Job],
         gives=(RunResult, Jobs), status=201, raises=(402, 404, 409, 422),
         what="Hand in a job, or a list of them; with an Idempotency-Key, a repetition is the same job.",
     ),
-    Way(
+    Route(
         method="GET", path=_TASK, role=Role.READ, endpoint=show_task, gives=TaskDetail, raises=(404, 422),
         what="One task, purged ones too.",
     ),
-    Way(
+    Route(
         method="GET", path=f"{_TASK}/steps", role=Role.READ, endpoint=show_steps, gives=Steps, raises=(404, 422),
         what="What its attempts did: answers, tools, tries that failed.",
     ),
-    Way(
-        method="POST", path=f"{_TASK}/cancel", role=Role.OPERATE, endpoint=cancel, takes=Nothing, gives=Said,
+    Route(
+        method="POST", path=f"{_TASK}/cancel", role=Role.OPERATE, endpoint=cancel, takes=Empty, gives=TaskAnswer,
         raises=(404, 422), what="Cancel it; a running one is asked to stop.",
     ),
-    Way(
-        method="POST", path=f"{_TASK}/retry", role=Role.OPERATE, endpoint=retry, takes=Again, gives=Said,
+    Route(
+        method="POST", path=f"{_TASK}/retry", role=Role.OPERATE, endpoint=retry, takes=RetryRequest, gives=TaskAnswer,
         raises=(404, 422), what="Have an ended one tried again, from where it stopped.",
     ),
-    Way(
-        method="POST", path=f"{_TASK}/apply", role=Role.OPERATE, endpoint=apply, takes=Merging, gives=ApplyOutcome,
+    Route(
+        method="POST", path=f"{_TASK}/apply", role=Role.OPERATE, endpoint=apply, takes=ApplyRequest, gives=ApplyOutcome,
         raises=(404, 409, 422), what="Put its patch into the workspace.",
     ),
-    Way(
-        method="POST", path=f"{_TASK}/approve", role=Role.OPERATE, endpoint=approve, takes=Yes, gives=Said,
-        raises=(404, 422), what="Let it do what it asks for now.",
+    Route(
+        method="POST", path=f"{_TASK}/approve", role=Role.OPERATE, endpoint=approve, takes=ApproveRequest,
+        gives=TaskAnswer, raises=(404, 422), what="Let it do what it asks for now.",
     ),
-    Way(
-        method="POST", path=f"{_TASK}/deny", role=Role.OPERATE, endpoint=deny, takes=Why, gives=Said,
+    Route(
+        method="POST", path=f"{_TASK}/deny", role=Role.OPERATE, endpoint=deny, takes=DenyRequest, gives=TaskAnswer,
         raises=(404, 422), what="Do not let it; the words reach its agent.",
     ),
 )  # fmt: skip

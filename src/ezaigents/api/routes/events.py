@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ezaigents.access import Role
-from ezaigents.api.house import House
-from ezaigents.api.hub import Hub, Told, Update
-from ezaigents.api.way import Query, Way
+from ezaigents.api.hub import EncodedUpdate, Hub, Update
+from ezaigents.api.route import Query, Route
+from ezaigents.api.services import Services
 from ezaigents.client import place_of_event
 from ezaigents.errors import EzError, InputError
 
@@ -44,7 +44,7 @@ class EventStream(Response):
         await send(_body(f"retry: {_AGAIN_MS}\n\n".encode()))
         leaving = asyncio.ensure_future(_left(receive, "http.disconnect"))
         try:
-            async with self._hub.listening(self._since) as listener:
+            async with self._hub.subscribe(self._since) as listener:
                 leaving.add_done_callback(lambda _: listener.end())
                 while not listener.ended:
                     updates = await listener.take(KEEP_ALIVE_S)
@@ -63,13 +63,13 @@ async def events(request: Request) -> Response:
     since = request.headers.get("last-event-id") or request.query_params.get("since", "")
     if since:
         place_of_event(since)
-    house = House.of(request)
-    return EventStream(house.hub, since, partial(house.access.is_good, request.scope["grant"]))
+    services = Services.of(request)
+    return EventStream(services.hub, since, partial(services.access.is_good, request.scope["grant"]))
 
 
 async def socket(websocket: WebSocket) -> None:
     """The same events for programs, one JSON text each. What they send is not looked at."""
-    house, since = House.of(websocket), websocket.query_params.get("since", "")
+    services, since = Services.of(websocket), websocket.query_params.get("since", "")
     try:
         if since:
             place_of_event(since)
@@ -77,14 +77,14 @@ async def socket(websocket: WebSocket) -> None:
         await websocket.close(1008, str(error)[:100])
         return
     await websocket.accept()
-    async with house.hub.listening(since) as listener:
+    async with services.hub.subscribe(since) as listener:
         hearing = asyncio.create_task(_left(websocket.receive, "websocket.disconnect"))
         hearing.add_done_callback(lambda _: listener.end())
         try:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, EzError):
                 while not listener.ended:
                     updates = await listener.take(KEEP_ALIVE_S)
-                    if not house.access.is_good(websocket.scope["grant"]):
+                    if not services.access.is_good(websocket.scope["grant"]):
                         break
                     for update in updates:
                         await websocket.send_text(update.data.decode())
@@ -101,7 +101,7 @@ async def _left(receive: Receive, word: str) -> None:
         pass
 
 
-def _message(update: Told) -> bytes:
+def _message(update: EncodedUpdate) -> bytes:
     head = b"id: " + update.id.encode() + b"\n" if update.id else b""
     return head + b"data: " + update.data + b"\n\n"
 
@@ -110,8 +110,8 @@ def _body(data: bytes) -> dict[str, object]:
     return {"type": "http.response.body", "body": data, "more_body": True}
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update, queries=(_SINCE,),
         raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
     ),

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from ezaigents.access import Role
 from ezaigents.api.answers import answer
 from ezaigents.api.gate import role_of
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
+from ezaigents.api.services import Services
 from ezaigents.client import Status
 from ezaigents.errors import RetryLater
 
@@ -30,29 +30,29 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 async def health(request: Request) -> Response:
     """Ask the engine, and whether a host lives."""
-    house, why, ready = House.of(request), "", False
+    services, why, ready = Services.of(request), "", False
     try:
-        ready = bool(await house.client.hosts(at_once=True))
+        ready = bool(await services.client.hosts(at_once=True))
     except RetryLater as error:
         why = str(error)
     told = Health(ok=ready)
     if role_of(request.scope) is not None:
-        durability = house.client.engine.durability
+        durability = services.client.engine.durability
         told = Health(ok=ready, alive=True, ready=ready, durability=durability, why=why)
     return answer(request, told, 200 if ready else 503)
 
 
 async def status(request: Request) -> Response:
     """What `ez status --json` prints."""
-    return answer(request, await House.of(request).client.status())
+    return answer(request, await Services.of(request).client.status())
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/api/health", role=None, endpoint=health, gives=Health, also=(503,),
         what="Whether tasks are taken and kept; with a token, also why not.",
     ),
-    Way(
+    Route(
         method="GET", path="/api/status", role=Role.READ, endpoint=status, gives=Status,
         what="Whether the fleet is ready, and what it holds.",
     ),

@@ -28,7 +28,7 @@ _NEXT_PORTS = 20
 """So many ports after the usual one are tried, for a fleet of another workspace may have that."""
 
 
-class Door:
+class LazyListener:
     """A listening socket of this process. `port`: where it listens."""
 
     def __init__(self, settings: Settings, listening: socket.socket, load: Load) -> None:
@@ -90,7 +90,7 @@ def load_api() -> Callable[[Settings, int], Serving]:
     return Serving
 
 
-def bind_door(settings: Settings, load: Load = load_api) -> Door:
+def bind_listener(settings: Settings, load: Load = load_api) -> LazyListener:
     """Listen where the settings say. Raises ConfigError when it may not be, or the port is taken.
 
     `load`: what is loaded at the first connection. The usual port may be another workspace's: then one of the next is
@@ -111,7 +111,7 @@ def bind_door(settings: Settings, load: Load = load_api) -> Door:
             error = refused
         else:
             listening.setblocking(False)
-            return Door(settings, listening, load)
+            return LazyListener(settings, listening, load)
     raise ConfigError(
         f"port {settings.port} on {settings.bind} cannot be used: {error.strerror if error else 'no reason'}; "
         "name another with --port, or start without a dashboard: --no-dashboard"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ezaigents.api.failing import status_of
-from ezaigents.api.wishes import AskedFor, wish_of
+from ezaigents.api.jobs import JobSpec, wish_of
 from ezaigents.errors import EzError, InputError
 from ezaigents.settings import Settings
 
@@ -25,8 +25,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(workspace=str(tmp_path / "work"), home=str(tmp_path / "work" / "home"))
 
 
-def _asked(**changed: Any) -> AskedFor:
-    return AskedFor(**{"prompt": "x", **changed})
+def _asked(**changed: Any) -> JobSpec:
+    return JobSpec(**{"prompt": "x", **changed})
 
 
 def test_what_is_left_out_is_as_on_the_command_line(settings: Settings) -> None:

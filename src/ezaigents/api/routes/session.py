@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ezaigents.access import SESSION_S, Grant, GrantKind, Role
-from ezaigents.api.answers import Nothing, answer, read_body
+from ezaigents.api.answers import Empty, answer, read_body
 from ezaigents.api.failing import problem, told
-from ezaigents.api.house import House
-from ezaigents.api.way import Query, Way
+from ezaigents.api.route import Query, Route
+from ezaigents.api.services import Services
 
 _CODE = Query(name="code", schema={"type": "string"}, what="What `ez open` printed; good once, for ten minutes.")
 
@@ -28,9 +28,9 @@ class Me(msgspec.Struct, frozen=True):
 
 async def enter(request: Request) -> Response:
     """Make a session of a link, and lead to the first page; the code is in no address from here on."""
-    house = House.of(request)
+    services = Services.of(request)
     agent = request.headers.get("user-agent", "browser")
-    given = await asyncio.to_thread(house.access.redeem, request.query_params.get("code", ""), _printable(agent))
+    given = await asyncio.to_thread(services.access.redeem, request.query_params.get("code", ""), _printable(agent))
     if given is None:
         words = "this link was used, or is too old; `ez open` prints a fresh one"
         return told(request.headers.get("accept", ""), 403, problem(403, words))
@@ -42,18 +42,18 @@ async def enter(request: Request) -> Response:
         path="/",
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https" or bool(house.settings.behind_proxy),
+        secure=request.url.scheme == "https" or bool(services.settings.behind_proxy),
     )
     return response
 
 
 async def leave(request: Request) -> Response:
     """End the session of whoever asks."""
-    await read_body(request, Nothing)
+    await read_body(request, Empty)
     grant: Grant = request.scope["grant"]
     if grant.kind is GrantKind.SESSION:
-        await asyncio.to_thread(House.of(request).access.revoke, grant.id)
-    response = answer(request, Nothing())
+        await asyncio.to_thread(Services.of(request).access.revoke, grant.id)
+    response = answer(request, Empty())
     response.delete_cookie(request.app.state.cookie, path="/")
     return response
 
@@ -68,17 +68,17 @@ def _printable(text: str) -> str:
     return "".join(char for char in text if char.isprintable())[:64] or "browser"
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/enter", role=None, endpoint=enter, status=303, queries=(_CODE,), raises=(403,),
         given_as="", what="Make a session of a link that `ez open` printed.",
     ),
-    Way(
+    Route(
         method="GET", path="/api/me", role=Role.READ, endpoint=me, gives=Me,
         what="Who asks, and how far his role goes.",
     ),
-    Way(
-        method="POST", path="/api/leave", role=Role.READ, endpoint=leave, takes=Nothing, gives=Nothing,
+    Route(
+        method="POST", path="/api/leave", role=Role.READ, endpoint=leave, takes=Empty, gives=Empty,
         raises=(422,), what="End the session of whoever asks.",
     ),
 )  # fmt: skip

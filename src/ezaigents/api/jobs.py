@@ -1,6 +1,6 @@
 """What a program asks for. Job: a JSON wish to the client's Wish, with clear errors; pure but for looking at paths.
 
-Not its job: handing it in (ways/tasks).
+Not its job: handing it in (routes/tasks).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ezaigents.sandbox import parse_command
 from ezaigents.settings import Settings
 from ezaigents.workspace import resolve_inputs
 
-WISHES_MOST = 100
+JOBS_MOST = 100
 _DAY_S = 86_400
 _PATHS_MOST = 1000
 
 
-class AskedFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A job, as `ez run` takes it. `paths`: files and folders of the workspace, none = all of it.
 
     `check`: a command that must succeed, as one would type it. `budget_usd`: what the run may cost, 0 = as the settings
@@ -44,7 +44,7 @@ class AskedFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     record: bool = False
 
 
-def wish_of(asked: AskedFor, settings: Settings, key: str = "") -> Wish:
+def wish_of(asked: JobSpec, settings: Settings, key: str = "") -> Wish:
     """The wish behind what was asked for. Raises InputError naming the field, and what paths are refused for."""
     check_prompt(asked.prompt)
     _within("priority", asked.priority, 0, 9)
@@ -80,7 +80,7 @@ def _command(line: str) -> tuple[str, ...]:
         raise InputError("check", error.message) from error
 
 
-def _paths(asked: AskedFor, settings: Settings) -> tuple[str, ...]:
+def _paths(asked: JobSpec, settings: Settings) -> tuple[str, ...]:
     root = Path(settings.workspace)
     try:
         return tuple(resolve_inputs(settings.workspace, root, asked.paths or (".",), home=settings.home_path))

@@ -1,4 +1,4 @@
-"""What all ways share. Job: the client, the access list and the settings of one site, in one hand."""
+"""What all routes share. Job: the client, the access list and the settings of one site, in one hand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
 
-class House:
-    """One for each site; `House.of(request)` finds it."""
+class Services:
+    """One for each site; `Services.of(request)` finds it."""
 
     def __init__(self, settings: Settings, client: Client, access: Access) -> None:
         self.settings = settings
@@ -23,11 +23,11 @@ class House:
         self.hub = Hub(client)
 
     @staticmethod
-    def of(connection: HTTPConnection) -> House:
-        """The house that a request came to."""
-        house: House = connection.app.state.house
-        return house
+    def of(connection: HTTPConnection) -> Services:
+        """The services that a request came to."""
+        services: Services = connection.app.state.services
+        return services
 
-    async def say_goodbye(self) -> None:
+    async def close(self) -> None:
         """End what goes on for ever."""
         await self.hub.close()

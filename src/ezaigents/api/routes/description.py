@@ -11,13 +11,13 @@ from starlette.responses import Response
 from ezaigents import __version__
 from ezaigents.access import Role
 from ezaigents.api.answers import answer
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
 
 
 @cache
 def _document() -> dict[str, Any]:
     from ezaigents.api.openapi import document
-    from ezaigents.api.ways import WAYS as ALL
+    from ezaigents.api.routes import ROUTES as ALL
 
     return document(ALL, __version__)
 
@@ -27,8 +27,8 @@ async def openapi(request: Request) -> Response:
     return answer(request, _document())
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/api/openapi.json", role=Role.READ, endpoint=openapi, gives=dict[str, Any],
         what="This document.",
     ),

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from ezaigents.access import Role
 from ezaigents.api.answers import answer, read_body
-from ezaigents.api.house import House
-from ezaigents.api.way import Way
+from ezaigents.api.route import Route
+from ezaigents.api.services import Services
 from ezaigents.client import AgentPresence
 
 
@@ -19,7 +19,7 @@ class Agents(msgspec.Struct, frozen=True):
     agents: list[AgentPresence]
 
 
-class Whom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AgentNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`agents`: names, or `provider:NAME`; none = all of them."""
 
     agents: tuple[str, ...] = ()
@@ -33,32 +33,32 @@ class Paused(msgspec.Struct, frozen=True):
 
 async def agents(request: Request) -> Response:
     """Every agent of the fleet."""
-    return answer(request, Agents(await House.of(request).client.agents()))
+    return answer(request, Agents(await Services.of(request).client.agents()))
 
 
 async def pause(request: Request) -> Response:
     """Let them take no more tasks."""
-    whom: Whom = await read_body(request, Whom)
-    return answer(request, Paused(await House.of(request).client.operator.pause(whom.agents)))
+    names: AgentNames = await read_body(request, AgentNames)
+    return answer(request, Paused(await Services.of(request).client.operator.pause(names.agents)))
 
 
 async def resume(request: Request) -> Response:
     """Let them take tasks again."""
-    whom: Whom = await read_body(request, Whom)
-    return answer(request, Paused(await House.of(request).client.operator.resume(whom.agents)))
+    names: AgentNames = await read_body(request, AgentNames)
+    return answer(request, Paused(await Services.of(request).client.operator.resume(names.agents)))
 
 
-WAYS = (
-    Way(
+ROUTES = (
+    Route(
         method="GET", path="/api/agents", role=Role.READ, endpoint=agents, gives=Agents,
         what="The agents of the fleet, whether they can work, and how they are.",
     ),
-    Way(
-        method="POST", path="/api/agents/pause", role=Role.OPERATE, endpoint=pause, takes=Whom, gives=Paused,
+    Route(
+        method="POST", path="/api/agents/pause", role=Role.OPERATE, endpoint=pause, takes=AgentNames, gives=Paused,
         raises=(422,), what="Let agents take no more tasks; running ones end.",
     ),
-    Way(
-        method="POST", path="/api/agents/resume", role=Role.OPERATE, endpoint=resume, takes=Whom, gives=Paused,
+    Route(
+        method="POST", path="/api/agents/resume", role=Role.OPERATE, endpoint=resume, takes=AgentNames, gives=Paused,
         raises=(422,), what="Let agents take tasks again.",
     ),
 )  # fmt: skip

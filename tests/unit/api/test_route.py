@@ -1,4 +1,4 @@
-"""Which role a request needs, by the table of ways alone."""
+"""Which role a request needs, by the table of routes alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ezaigents.access import Role
-from ezaigents.api.way import Way, WayFinder
-from ezaigents.api.ways import WAYS
+from ezaigents.api.route import Route, RouteTable
+from ezaigents.api.routes import ROUTES
 
 
 async def _answer(_request: Request) -> Response:
     return Response()
 
 
-def _way(method: str, path: str, role: Role | None) -> Way:
-    return Way(method=method, path=path, role=role, endpoint=_answer, what="")
+def _way(method: str, path: str, role: Role | None) -> Route:
+    return Route(method=method, path=path, role=role, endpoint=_answer, what="")
 
 
-FINDER = WayFinder([
+FINDER = RouteTable([
     _way("GET", "/open", None),
     _way("GET", "/things/{id}", Role.OPERATE),
     _way("POST", "/things/{id}", Role.OPERATE),
@@ -39,7 +39,7 @@ FINDER = WayFinder([
     ],
 )
 def test_a_way_of_the_table_needs_what_it_says(method: str, path: str, role: Role | None) -> None:
-    """Method and path together name a way; HEAD is as GET."""
+    """Method and path together name a route; HEAD is as GET."""
     assert FINDER.needed(method, path) is role
 
 
@@ -62,16 +62,16 @@ def test_a_method_that_a_path_has_not_needs_the_highest_role() -> None:
 
 
 def test_nothing_with_an_effect_is_open_to_everybody() -> None:
-    """Of all ways, only safe methods can be taken without a token."""
-    assert {way.method for way in WAYS if way.role is None} <= {"GET", "HEAD"}
+    """Of all routes, only safe methods can be taken without a token."""
+    assert {route.method for route in ROUTES if route.role is None} <= {"GET", "HEAD"}
 
 
 def test_nothing_with_an_effect_is_for_readers() -> None:
     """Whoever may only look changes nothing but his own session."""
-    assert {way.path for way in WAYS if way.role is Role.READ and way.method != "GET"} <= {"/api/leave"}
+    assert {route.path for route in ROUTES if route.role is Role.READ and route.method != "GET"} <= {"/api/leave"}
 
 
 def test_every_way_is_there_once() -> None:
-    """No way is hidden by another one."""
-    known = [(way.method, way.path) for way in WAYS]
+    """No route is hidden by another one."""
+    known = [(route.method, route.path) for route in ROUTES]
     assert len(known) == len(set(known))
