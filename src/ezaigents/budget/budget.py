@@ -60,15 +60,16 @@ class Budget:
         limits: Limits,
         ttl_s: float,
         simulated: bool = False,
+        model: str = "",
     ) -> int:
         """Set `amount` micro-dollars aside for one call, or what fits of it, but not below `least`; returns how much.
 
         All scopes or none. 0 is a free call, which no limit refuses. Repeated, it answers as before. `ttl_s`: longer
         than the call can last; then the hold ends as spent. `simulated`: counted apart
-        from real money. A cancelled caller's hold is given back.
+        from real money. `model`: `provider:model`, counted by day, without a limit. A cancelled caller's hold is given back.
         Raises BudgetRefused, HoldSettled, InputError, EngineFull, EngineDown.
         """
-        args = [*_reserve_args(name, agent, run, amount, least, limits, ttl_s), int(simulated)]
+        args = [*_reserve_args(name, agent, run, amount, least, limits, ttl_s), int(simulated), _name("model", model)]
         try:
             word, *told = await self._queue.run_script(self._scripts["reserve"], args)
         except asyncio.CancelledError:
@@ -179,6 +180,12 @@ def _reserve_args(
         _check_money("limits", limit)
     own_run = run if limits.run else ""
     return [str(name), name.task, own_run, agent, amount, least, round(ttl_s * 1000) or 1, _LAPSED_BESIDE, *figures]
+
+
+def _name(field: str, text: str) -> str:
+    if text and text.split() != [text]:
+        raise InputError(field, f"{text!r} holds white space")
+    return text
 
 
 def _check_money(field: str, amount: int) -> None:

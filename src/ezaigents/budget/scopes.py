@@ -60,9 +60,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class ScopeState(msgspec.Struct, frozen=True, kw_only=True):
     """What one scope has counted.
 
-    `scope`: `task:<id>`, `run:<id>`, `agent:<name>:<day>`, `day:<day>` or `all`; the last three with `sim-` before them
-    where models are simulated. `limit`: as it was at the last
-    reservation. `reserved`: what open holds have set aside. `calls`, `input_tokens`, `output_tokens`: of settled calls.
+    `scope`: `task:<id>`, `run:<id>`, `agent:<name>:<day>`, `model:<provider>:<model>:<day>`, `day:<day>` or `all`; the
+    last four with `sim-` before them where models are simulated. `limit`: as it was at the last reservation; a model
+    has none. `reserved`: what open holds have set aside. `calls`, `input_tokens`, `output_tokens`: of settled calls.
     `used_ms`: when it last changed, 0 = not known.
     """
 
@@ -79,6 +79,11 @@ class ScopeState(msgspec.Struct, frozen=True, kw_only=True):
     def left(self) -> int:
         """What may still be set aside; never below 0."""
         return max(0, self.limit - self.spent - self.reserved)
+
+    @property
+    def has_limit(self) -> bool:
+        """False for a model's day: it is only counted."""
+        return not self.scope.removeprefix(SIMULATED).startswith("model:")
 
     @property
     def day(self) -> str:
@@ -102,7 +107,7 @@ def day_of_scope(scope: str) -> str:
     sort, _, rest = scope.removeprefix(SIMULATED).partition(":")
     if sort == "day":
         return rest
-    return rest.rpartition(":")[2] if sort == "agent" else ""
+    return rest.rpartition(":")[2] if sort in ("agent", "model") else ""
 
 
 def microusd(amount_usd: float) -> int:

@@ -6,13 +6,16 @@ import asyncio
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from tests.contract.budget.money import DAY_MS, BudgetRig, days_later, holds_last, replaced
+from tests.contract.budget.money import DAY_MS, TTL_S, BudgetRig, days_later, holds_last, limits, replaced
 
 from ezaigents.budget import Budget, BudgetRefused, ScopeState, read_ledger
 from ezaigents.budget.ledger import append_closed
+from ezaigents.errors import InputError
+from ezaigents.records import Usage
 
 _DATES = [
     "1970-01-01",
@@ -93,6 +96,25 @@ async def test_days_that_are_over_move_to_the_ledger(rig: BudgetRig) -> None:
     assert await rig.at(days=1.1).close_days() == 0
     (file,) = (rig.home / "ledger").iterdir()
     assert (file.name, file.stat().st_mode & 0o777) == (f"{today[:7]}.jsonl", 0o600)
+
+
+async def test_what_a_model_took_is_counted_by_day_and_limits_nothing(rig: BudgetRig) -> None:
+    """The model of a call has a scope of its own, simulated ones apart; it follows its day to the ledger."""
+    today = await _today(rig)
+    given: dict[str, Any] = {"agent": "claude", "run": "", "least": 1, "limits": limits(), "ttl_s": TTL_S}
+    for simulated in (False, True):
+        name = rig.name()
+        await rig.budget.reserve(name, amount=100, model="openai:gpt-6:mini", simulated=simulated, **given)
+        await rig.budget.settle(name, 60, Usage(input=7, output=3))
+    scopes = [f"{before}model:openai:gpt-6:mini:{today}" for before in ("", "sim-")]
+    for scope in scopes:
+        state = await rig.budget.scope(scope)
+        assert state == ScopeState(scope=scope, spent=60, calls=1, input_tokens=7, output_tokens=3)
+        assert not state.has_limit
+    assert await rig.at(days=1.1).close_days() == 6
+    assert set(scopes) <= set(read_ledger(rig.home / "ledger", today[:7]))
+    with pytest.raises(InputError):
+        await rig.budget.reserve(rig.name(), amount=1, model="a b", **given)
 
 
 async def test_a_day_with_an_open_hold_is_not_closed(rig: BudgetRig) -> None:

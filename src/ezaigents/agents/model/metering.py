@@ -72,6 +72,7 @@ class TaskMeter:
             limits=self._limits,
             ttl_s=self._ttl_s,
             simulated=self._simulated,
+            model=str(route),
         )
         self._holds[str(name)] = _Hold(name, price, granted, body_bytes)
         return Reservation(str(name), output_tokens_within(price, granted, input_tokens, most))

@@ -8,6 +8,7 @@ local names = call('ZRANGEBYSCORE', P .. 'budgets', '-inf', quiet, 'LIMIT', ARGV
 for _, scope in ipairs(names) do
   local bare = string.gsub(scope, '^sim%-', '')
   local day = string.match(bare, '^day:(.*)$') or string.match(bare, '^agent:.*:([^:]*)$')
+    or string.match(bare, '^model:.*:([^:]*)$')
   if day and day < today then
     local reserved = call('HGET', P .. 'budget:' .. scope, 'reserved')
     if tonumber(reserved or 0) == 0 then found[#found + 1] = { scope, call('HGETALL', P .. 'budget:' .. scope) } end

@@ -4,7 +4,8 @@
 -- [5] amount, [6] the least that will do, micro-dollars (5 = 0: a free call, which no limit refuses);
 -- [7] ms after which it ends by itself, as spent; [8] most other holds to end whose time has come;
 -- [9] to [13] limits of task, run, agent and day, day, everything, micro-dollars;
--- [14] '1' = simulated: agent, day and everything are those of simulated models, apart from the real ones
+-- [14] '1' = simulated: all but task and run are those of simulated models, apart from the real ones;
+-- [15] the model that is asked, '' = not to be counted; it has no limit of its own
 -- Result: {OK, granted}, the same when repeated; {SETTLED}: its holder has ended it before;
 --         {REFUSED, scope, its limit, spent, reserved}: the tightest scope; nothing was set aside
 lapse(tonumber(ARGV[8]))
@@ -32,9 +33,10 @@ for _, one in ipairs(limits) do
 end
 if tightest and granted < least then return tightest end
 
+if (ARGV[15] or '') ~= '' then limits[#limits + 1] = { sim .. 'model:' .. ARGV[15] .. ':' .. day } end
 local scopes = {}
 for i, one in ipairs(limits) do
-  call('HSET', P .. 'budget:' .. one[1], 'limit', one[2])
+  if one[2] then call('HSET', P .. 'budget:' .. one[1], 'limit', one[2]) end
   move(one[1], { reserved = granted })
   scopes[i] = one[1]
 end

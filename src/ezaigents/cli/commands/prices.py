@@ -137,17 +137,17 @@ def _show_spent(as_json: bool) -> None:
 def _scope_cells(state: ScopeState) -> list[str]:
     from ezaigents.budget import shown_usd
 
-    money = (state.limit, state.spent, state.reserved, state.left)
-    return [state.scope, *(shown_usd(amount) for amount in money), f"{state.calls:,}"]
+    limit, left = (shown_usd(state.limit), shown_usd(state.left)) if state.has_limit else ("", "")
+    return [state.scope, limit, shown_usd(state.spent), shown_usd(state.reserved), left, f"{state.calls:,}"]
 
 
 def _scope_row(state: ScopeState) -> dict[str, object]:
     return {
         "scope": state.scope,
-        "limit_microusd": state.limit,
+        "limit_microusd": state.limit if state.has_limit else None,
         "spent_microusd": state.spent,
         "reserved_microusd": state.reserved,
-        "left_microusd": state.left,
+        "left_microusd": state.left if state.has_limit else None,
         "calls": state.calls,
         "input_tokens": state.input_tokens,
         "output_tokens": state.output_tokens,
