@@ -18,6 +18,10 @@ from ezaigents.records import Claim, Result
 from ezaigents.settings import Settings
 
 
+_LEASE_S = 4.5
+"""Two thirds of it are so much longer than the blocks that a busy machine does not make them too long."""
+
+
 def _sleep_in_the_loop(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -26,11 +30,11 @@ def test_a_short_block_is_reported_and_costs_nothing(settings: Settings, caplog:
     """A loop that stands still is logged with its stack, also when the block is the first thing a task does."""
 
     async def do(claim: Claim, context: Context) -> Result:
-        _sleep_in_the_loop(0.8)  # the claim is renewed for 1 s of it: two thirds of a lease
+        _sleep_in_the_loop(_LEASE_S * 0.5)
         return Result(summary="slow")
 
     async def story() -> None:
-        async with working(settings, agent(do)) as yard:
+        async with working(msgspec.structs.replace(settings, lease_s=_LEASE_S), agent(do)) as yard:
             task = (await yard.ended(await yard.hand_in()))[0]
             assert (task.state, task.summary, task.crashes) == (DONE, "slow", 0)
 
@@ -63,16 +67,18 @@ def test_a_block_within_its_limit_keeps_the_claim(
 ) -> None:
     """While the loop stands still for less than two thirds of a lease, renewals go on and nobody else gets the task."""
 
+    longer = msgspec.structs.replace(settings, lease_s=_LEASE_S)
+
     async def do(claim: Claim, context: Context) -> Result:
-        await asyncio.sleep(settings.lease_s * 0.7)
-        _sleep_in_the_loop(0.8)
+        await asyncio.sleep(_LEASE_S * 0.7)
+        _sleep_in_the_loop(_LEASE_S * 0.4)
         return Result(summary="of the slow one")
 
     async def story() -> None:
-        async with working(settings, agent(do, slots=1)) as yard:
+        async with working(longer, agent(do, slots=1)) as yard:
             ids = await yard.hand_in()
             await until(lambda: yard.fleet.host.running == 1)
-            start_host(msgspec.structs.replace(settings, name="other", sweep_s=0.1))
+            start_host(msgspec.structs.replace(longer, name="other", sweep_s=0.1))
             task = (await yard.ended(ids))[0]
             assert (task.summary, task.crashes) == ("of the slow one", 0)
 
