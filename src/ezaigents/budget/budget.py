@@ -65,8 +65,8 @@ class Budget:
         """Set `amount` micro-dollars aside for one call, or what fits of it, but not below `least`; returns how much.
 
         All scopes or none. 0 is a free call, which no limit refuses. Repeated, it answers as before. `ttl_s`: longer
-        than the call can last; then the hold ends as spent. `simulated`: counted apart
-        from real money. `model`: `provider:model`, counted by day, without a limit. A cancelled caller's hold is given back.
+        than the call can last; then the hold ends as spent. `simulated`: counted apart from real money. `model`:
+        `provider:model`, counted by day, without a limit. A cancelled caller's hold is given back.
         Raises BudgetRefused, HoldSettled, InputError, EngineFull, EngineDown.
         """
         args = [*_reserve_args(name, agent, run, amount, least, limits, ttl_s), int(simulated), _name("model", model)]

@@ -11,12 +11,16 @@ from ezaigents.lazy import loader
 
 if TYPE_CHECKING:
     from ezaigents.client.approving import Decided
+    from ezaigents.client.backlog import Backlog, DeadReason, LaneRow, backlog_of
     from ezaigents.client.choosing import Choice, choose_agent
     from ezaigents.client.client import Client, check_agent
+    from ezaigents.client.configuration import KeyPresence, SettingRow, key_rows, setting_rows
+    from ezaigents.client.costs import CostRow, Costs, LimitRow, costs_of
     from ezaigents.client.halt import Halted
     from ezaigents.client.listing import Page, Sought, list_page
     from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
     from ezaigents.client.operator import Locks, Operator
+    from ezaigents.client.overlaps import AtFile, SharedFile, shared_files
     from ezaigents.client.patchfile import patch_of
     from ezaigents.client.planning import Plan, check_able, check_files, named, plan
     from ezaigents.client.problems import Problem
@@ -42,9 +46,14 @@ __all__ = [
     "PROMPT_MAX_BYTES",
     "AgentPresence",
     "AgentRow",
+    "AtFile",
+    "Backlog",
     "Choice",
     "Client",
+    "CostRow",
+    "Costs",
     "CountsRow",
+    "DeadReason",
     "Decided",
     "EngineRow",
     "Event",
@@ -52,6 +61,9 @@ __all__ = [
     "Halted",
     "Handed",
     "HostRow",
+    "KeyPresence",
+    "LaneRow",
+    "LimitRow",
     "Locks",
     "Operator",
     "Page",
@@ -60,12 +72,15 @@ __all__ = [
     "Progress",
     "RunDetail",
     "RunResult",
+    "SettingRow",
+    "SharedFile",
     "Sought",
     "Status",
     "StepRow",
     "TaskDetail",
     "TaskRow",
     "Wish",
+    "backlog_of",
     "card_row",
     "check_able",
     "check_agent",
@@ -73,10 +88,12 @@ __all__ = [
     "check_ids",
     "check_prompt",
     "choose_agent",
+    "costs_of",
     "counts_of",
     "counts_row",
     "failed_tries",
     "find",
+    "key_rows",
     "list_page",
     "named",
     "patch_of",
@@ -84,6 +101,8 @@ __all__ = [
     "plan",
     "run_detail",
     "run_result",
+    "setting_rows",
+    "shared_files",
     "step_rows",
     "task_detail",
     "task_ids",
@@ -95,6 +114,7 @@ __all__ = [
 
 _FILES = {
     "approving": ("Decided",),
+    "backlog": ("Backlog", "DeadReason", "LaneRow", "backlog_of"),
     "choosing": (
         "Choice",
         "choose_agent",
@@ -103,6 +123,8 @@ _FILES = {
         "Client",
         "check_agent",
     ),
+    "configuration": ("KeyPresence", "SettingRow", "key_rows", "setting_rows"),
+    "costs": ("CostRow", "Costs", "LimitRow", "costs_of"),
     "halt": ("Halted",),
     "listing": (
         "Page",
@@ -120,6 +142,7 @@ _FILES = {
         "Locks",
         "Operator",
     ),
+    "overlaps": ("AtFile", "SharedFile", "shared_files"),
     "patchfile": ("patch_of",),
     "planning": ("Plan", "check_able", "check_files", "named", "plan"),
     "problems": ("Problem",),

@@ -16,7 +16,7 @@ from ezaigents.client.approving import Decided, decide
 from ezaigents.client.company import Member, look_round
 from ezaigents.client.conversation import said
 from ezaigents.client.halt import Halted, stop_all
-from ezaigents.client.problems import Problem, find_problems
+from ezaigents.client.problems import Facts, Problem, find_problems
 from ezaigents.client.status import engine_memory
 from ezaigents.client.survey import survey
 from ezaigents.engine import Connection, EngineHandle
@@ -186,14 +186,17 @@ class Operator:
 
     async def problems(self) -> list[Problem]:
         """What is stuck, why, and what to do about it."""
-        facts = await survey(
+        return find_problems(await self.facts())
+
+    async def facts(self) -> Facts:
+        """What `problems` judges by: hosts, lanes, tasks at work and stuck."""
+        return await survey(
             self._queue,
             self._team,
             self._settings,
             memory=await engine_memory(self._queue),
             durability=self._engine.durability,
         )
-        return find_problems(facts)
 
     async def _members(self) -> list[Member]:
         return await look_round(self._queue, self._team, self._settings)

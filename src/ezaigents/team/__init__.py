@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from ezaigents.team.mailer import Mailer, expand
     from ezaigents.team.notefile import Note
     from ezaigents.team.notes import Notes, notes_as_text
-    from ezaigents.team.radar import Overlap, Radar, Touched
+    from ezaigents.team.radar import CHANGED, MEANS, READ, Overlap, Radar, Touched
     from ezaigents.team.registry import Registry
     from ezaigents.team.team import Team
 
 __all__ = [
     "ALL",
+    "CHANGED",
     "GONE_AFTER_S",
+    "MEANS",
+    "READ",
     "USER",
     "FileLease",
     "FileLeases",
@@ -79,7 +82,7 @@ _FILES = {
     "mailer": ("Mailer", "expand"),
     "notefile": ("Note",),
     "notes": ("Notes", "notes_as_text"),
-    "radar": ("Overlap", "Radar", "Touched"),
+    "radar": ("CHANGED", "MEANS", "READ", "Overlap", "Radar", "Touched"),
     "registry": ("Registry",),
     "team": ("Team",),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ezaigents.lazy import loader
-from ezaigents.workspace.walk import FoundFile, walk, walk_inputs  # its file has the name of its function
+from ezaigents.workspace.walk import FoundFile, list_folder, walk, walk_inputs  # its file has the name of its function
 
 if TYPE_CHECKING:
     from ezaigents.workspace.applied import Applied, ApplyTakenOver, ApplyUnfinished, IntentDamaged, NoRoomToApply
@@ -98,6 +98,7 @@ __all__ = [
     "human_size",
     "is_protected",
     "lines_of",
+    "list_folder",
     "make_patch",
     "merge3",
     "open_beneath",

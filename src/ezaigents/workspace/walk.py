@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from ezaigents.workspace.beneath import kind_of
-from ezaigents.workspace.errors import FileMissing, NotRegular
+from ezaigents.workspace.errors import FileMissing, FileUnreadable, NotRegular
 from ezaigents.workspace.ignore import IgnoreChain, chain_for
 from ezaigents.workspace.protected import STAGING_PREFIX
 
@@ -73,6 +73,22 @@ def walk_inputs(
             if found.path not in seen:
                 seen.add(found.path)
                 yield found
+
+
+def list_folder(root: str | Path, folder: str = "", *, home: Path | None = None) -> tuple[list[str], list[FoundFile]]:
+    """The folders and files of one folder, by name, without what `walk` leaves out; paths relative to the root.
+
+    Raises FileMissing; FileUnreadable where it may not be listed.
+    """
+    base, folder = Path(root), folder.strip("/")
+    if not stat.S_ISDIR(_state_of(base, folder).st_mode):
+        raise FileMissing(folder, "no such folder")
+    chain = chain_for(base, folder, _chain_above(base, folder))
+    try:
+        files, folders = _listing(base, folder, chain, _identity(home))
+    except OSError as error:
+        raise FileUnreadable(folder, f"cannot be listed ({(error.strerror or str(error)).lower()})") from error
+    return folders, files
 
 
 def _state_of(base: Path, start: str) -> os.stat_result:

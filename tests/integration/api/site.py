@@ -129,7 +129,7 @@ class Site:
         made.setblocking(False)
         return Line(made)
 
-    async def say(self, request: bytes) -> TaskAnswer:
+    async def say(self, request: bytes) -> RawAnswer:
         """Send bytes on a connection of their own and read one answer."""
         with self.connect() as line:
             await line.send(request)
@@ -150,7 +150,7 @@ class Site:
         return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
-class TaskAnswer(msgspec.Struct, frozen=True):
+class RawAnswer(msgspec.Struct, frozen=True):
     """An answer as it came. `status`: 0 = the connection ended without one."""
 
     status: int
@@ -183,11 +183,11 @@ class Line:
             return False
         return True
 
-    async def answer(self) -> TaskAnswer:
+    async def answer(self) -> RawAnswer:
         """Read one answer; its length must be said in its head."""
         while b"\r\n\r\n" not in self._read:
             if not await self._more():
-                return TaskAnswer(0, {}, self._read)
+                return RawAnswer(0, {}, self._read)
         head, _, rest = self._read.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -195,7 +195,7 @@ class Line:
         while len(rest) < length and (more := await self._more()):
             rest += more
         self._read = rest[length:]
-        return TaskAnswer(int(first.split()[1]), headers, rest[:length])
+        return RawAnswer(int(first.split()[1]), headers, rest[:length])
 
     async def hears(self, text: bytes, limit_s: float = ANSWER_S) -> bool:
         """Whether these bytes come, in what is left of what was read or later."""

@@ -6,7 +6,7 @@ import gzip
 import json
 from typing import Any
 
-from tests.integration.api.site import Site, TaskAnswer, open_site
+from tests.integration.api.site import RawAnswer, Site, open_site
 from tests.leaks import run
 
 from ezaigents.api import gate
@@ -16,12 +16,12 @@ from ezaigents.settings import Settings
 MIB = 1024 * 1024
 
 
-async def _post(site: Site, body: bytes, *lines: str, path: str = "/api/tasks") -> TaskAnswer:
+async def _post(site: Site, body: bytes, *lines: str, path: str = "/api/tasks") -> RawAnswer:
     lines = lines or ("Content-Type: application/json",)
     return await site.say(site.request("POST", path, f"Content-Length: {len(body)}", *lines, body=body))
 
 
-def _is_problem(said: TaskAnswer, status: int, field: str = "") -> None:
+def _is_problem(said: RawAnswer, status: int, field: str = "") -> None:
     assert said.status == status, said
     assert said.headers["content-type"] == PROBLEM
     told = said.json

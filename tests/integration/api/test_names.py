@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.integration.api.site import Site, TaskAnswer, are_guarded, open_site
+from tests.integration.api.site import RawAnswer, Site, are_guarded, open_site
 from tests.leaks import run
 
 from ezaigents.settings import Settings
@@ -14,7 +14,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 JOB = b'{"prompt":"x","agent":"a"}'
 
 
-async def _ask(site: Site, method: str, hosts: Sequence[str], *lines: str, version: str = "1.1") -> TaskAnswer:
+async def _ask(site: Site, method: str, hosts: Sequence[str], *lines: str, version: str = "1.1") -> RawAnswer:
     """A request that is fine but for its Host: its token, its body and its path are."""
     head = [f"{method} /api/tasks HTTP/{version}", *(f"Host: {host}" for host in hosts)]
     head += [f"Authorization: Bearer {site.access.own_token()}", *lines]

@@ -17,7 +17,6 @@ from ezaigents.agents import Context
 from ezaigents.records import Claim, Result
 from ezaigents.settings import Settings
 
-
 _LEASE_S = 4.5
 """Two thirds of it are so much longer than the blocks that a busy machine does not make them too long."""
 

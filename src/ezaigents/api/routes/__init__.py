@@ -1,11 +1,16 @@
 """Every route, in the order in which they are looked through; see README.md of the room."""
 
 from ezaigents.api.routes.agents import ROUTES as _AGENTS
+from ezaigents.api.routes.backlog import ROUTES as _BACKLOG
+from ezaigents.api.routes.costs import ROUTES as _COSTS
 from ezaigents.api.routes.description import ROUTES as _DESCRIPTION
 from ezaigents.api.routes.events import ROUTES as _EVENTS
 from ezaigents.api.routes.health import ROUTES as _HEALTH
+from ezaigents.api.routes.messages import ROUTES as _MESSAGES
 from ezaigents.api.routes.runs import ROUTES as _RUNS
 from ezaigents.api.routes.session import ROUTES as _SESSION
 from ezaigents.api.routes.tasks import ROUTES as _TASKS
+from ezaigents.api.routes.workspace import ROUTES as _WORKSPACE
 
-ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_RUNS, *_EVENTS, *_DESCRIPTION)
+_LOOK = (*_RUNS, *_BACKLOG, *_COSTS, *_WORKSPACE)
+ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_LOOK, *_MESSAGES, *_EVENTS, *_DESCRIPTION)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ezaigents.access import Grant, Role
 from ezaigents.api.answers import Empty, answer, read_body
 from ezaigents.api.jobs import JOBS_MOST, JobSpec, wish_of
+from ezaigents.api.parameters import flag, whole_number
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
 from ezaigents.client import (
@@ -101,7 +102,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
 async def list_tasks(request: Request) -> Response:
     """A page of tasks: running first, then those that wait, then what ended last."""
     services, params = Services.of(request), request.query_params
-    limit = _number("limit", params.get("limit", str(_PAGE)), 1, _PAGE_MOST)
+    limit = whole_number("limit", params.get("limit", str(_PAGE)), 1, _PAGE_MOST)
     page = await services.client.page(sought_by(params), most=limit, after=params.get("cursor", ""))
     home = services.settings.home_path
     rows = [task_detail(task, home) for task in page.tasks]
@@ -115,7 +116,7 @@ def sought_by(params: QueryParams) -> Sought:
         agent=params.get("agent", ""),
         kind=_one(TaskKind, "kind", params["kind"]) if params.get("kind") else None,
         text=params.get("q", "")[:200],
-        asks=_flag(params.get("asks", "")),
+        asks=flag("asks", params.get("asks", "")),
         patch=_one(PatchState, "patch", params["patch"]) if params.get("patch") else None,
     )
 
@@ -227,18 +228,6 @@ def _one(kind: Any, field: str, text: str) -> Any:
         return kind(text)
     except ValueError:
         raise InputError(field, f"takes {', '.join(kind)}, not {text[:80]!r}") from None
-
-
-def _flag(text: str) -> bool:
-    if text not in ("", "true", "false"):
-        raise InputError("asks", f"takes true or false, not {text[:80]!r}")
-    return text == "true"
-
-
-def _number(field: str, text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
-        raise InputError(field, f"takes a whole number from {least} to {most}, not {text[:80]!r}")
-    return int(text)
 
 
 _QUERIES = (
