@@ -86,7 +86,8 @@ def _operation(route: Route, takes: Any, gives: Any) -> dict[str, Any]:
 def _response(route: Route, gives: Any) -> dict[str, Any]:
     if gives is None:
         return {"description": route.what} | ({"content": {route.given_as: {}}} if route.given_as else {})
-    return {"description": route.what, "content": {route.given_as: {"schema": gives}}}
+    others: dict[str, Any] = {media: {} for media in route.also_as}
+    return {"description": route.what, "content": {route.given_as: {"schema": gives}} | others}
 
 
 def _problems(route: Route) -> dict[str, Any]:

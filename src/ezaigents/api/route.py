@@ -33,7 +33,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `gives` may be several, one of which comes out.
     `also`: other statuses with which `gives` comes out. `raises`: the problems it answers with besides those of every
-    route. `given_as`: the media type that comes out.
+    route. `given_as`: the media type that comes out; `also_as`: others, by Accept.
     """
 
     method: str
@@ -48,6 +48,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[int, ...] = ()
     raises: tuple[int, ...] = ()
     given_as: str = "application/json"
+    also_as: tuple[str, ...] = ()
 
 
 class RouteTable:

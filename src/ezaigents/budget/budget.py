@@ -10,7 +10,7 @@ Not its job: what a call may cost (rates.py, tokens.py), when to call (agents).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ SCRIPTS = ("reserve", "settle", "lapse", "closable", "close", "forget")
 _LAPSED_BESIDE = 10
 """Holds whose time has come that one call ends beside its own work: that is about a millisecond."""
 _BATCH = 200
+_OF_WORK = ("task:", "run:")
 _NO_USAGE = Usage()
 
 
@@ -150,12 +151,22 @@ class Budget:
 
     # -- look ----------------------------------------------------------------------------------------------------
 
-    async def overview(self) -> list[ScopeState]:
-        """Every scope that the engine keeps, the one used last first. Raises EngineDown."""
+    async def overview(self, *, beyond_tasks: bool = False) -> list[ScopeState]:
+        """Every scope that the engine keeps, the one used last first. Raises EngineDown.
+
+        `beyond_tasks`: leave out those of single tasks and runs, of which there may be very many.
+        """
         listed = await self._queue.read("ZRANGE", self._queue.keys.budgets(), 0, -1, "REV", "WITHSCORES")
         used = {name.decode(): int(at_ms) for name, at_ms in listed}
+        if beyond_tasks:
+            used = {name: at_ms for name, at_ms in used.items() if not name.startswith(_OF_WORK)}
         hashes = await self._queue.read_many([("HGETALL", self._queue.keys.budget(name)) for name in used])
         return [_state(name, _text(raw), used[name]) for name, raw in zip(used, hashes, strict=True) if raw]
+
+    async def scopes(self, names: Sequence[str]) -> list[ScopeState]:
+        """Those scopes, in one round trip; all zeros for one in which nothing was ever set aside. Raises EngineDown."""
+        hashes = await self._queue.read_many([("HGETALL", self._queue.keys.budget(name)) for name in names])
+        return [_state(name, _text(raw), 0) for name, raw in zip(names, hashes, strict=True)]
 
     async def scope(self, name: str) -> ScopeState:
         """One scope; all zeros where nothing was ever set aside in it. Raises EngineDown."""

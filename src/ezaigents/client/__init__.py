@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ezaigents.client.choosing import Choice, choose_agent
     from ezaigents.client.client import Client, check_agent
     from ezaigents.client.configuration import KeyPresence, SettingRow, key_rows, setting_rows
-    from ezaigents.client.costs import CostRow, Costs, LimitRow, costs_of
+    from ezaigents.client.costs import CostRow, Costs, LimitRow, costs_of, spent_today
     from ezaigents.client.halt import Halted
     from ezaigents.client.listing import Page, Sought, list_page
     from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
@@ -103,6 +103,7 @@ __all__ = [
     "run_result",
     "setting_rows",
     "shared_files",
+    "spent_today",
     "step_rows",
     "task_detail",
     "task_ids",
@@ -124,7 +125,7 @@ _FILES = {
         "check_agent",
     ),
     "configuration": ("KeyPresence", "SettingRow", "key_rows", "setting_rows"),
-    "costs": ("CostRow", "Costs", "LimitRow", "costs_of"),
+    "costs": ("CostRow", "Costs", "LimitRow", "costs_of", "spent_today"),
     "halt": ("Halted",),
     "listing": (
         "Page",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -68,11 +68,21 @@ async def costs_of(client: Client, days: int) -> Costs:
         raise InputError("days", f"takes 1 to {DAYS_MOST}, not {days}")
     today = await _today(client)
     since = today - dt.timedelta(days=days - 1)
-    open_scopes = await Budget(client.queue, client.settings.home_path).overview()
+    open_scopes = await Budget(client.queue, client.settings.home_path).overview(beyond_tasks=True)
     closed = await asyncio.to_thread(_closed, client.settings.home_path / "ledger", since, today)
     # A day that was corrected after it was written down is open again: what the engine knows is newer.
     scopes = closed | {state.scope: state for state in open_scopes}
     return summed(scopes.values(), since.isoformat(), today.isoformat())
+
+
+async def spent_today(client: Client, agents: Sequence[str], *, simulated: bool) -> dict[str, int]:
+    """What each of these agents cost today, in micro-dollars. Raises EngineDown."""
+    from ezaigents.budget import Budget
+
+    today = (await _today(client)).isoformat()
+    names = [f"{_SIMULATED if simulated else ''}agent:{agent}:{today}" for agent in agents]
+    states = await Budget(client.queue, client.settings.home_path).scopes(names)
+    return {agent: state.spent for agent, state in zip(agents, states, strict=True)}
 
 
 def summed(scopes: Iterable[ScopeState], since: str, until: str) -> Costs:

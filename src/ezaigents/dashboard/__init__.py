@@ -21,4 +21,5 @@ def load_site() -> Callable[[Settings, int], Serving]:
     from ezaigents.api.serving import Serving
     from ezaigents.dashboard.pages import PAGES
 
-    return partial(Serving, routes=(*PAGES, *ROUTES))
+    ours = {(route.method, route.path) for route in PAGES}  # what the pages answer in more forms than JSON
+    return partial(Serving, routes=(*PAGES, *(route for route in ROUTES if (route.method, route.path) not in ours)))

@@ -40,7 +40,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {
-        "lasted": words.lasted, "moment": words.moment, "money": shown_usd, "one_line": printable, "size": human_size,
+        "clock": words.clock, "first_line": words.first_line, "lasted": words.lasted, "moment": words.moment,
+        "money": shown_usd, "one_line": printable, "size": human_size,
     }  # fmt: skip
     environment.globals["asset"] = address_of_asset
     return environment
@@ -51,16 +52,35 @@ async def page(request: Request, name: str, **values: Any) -> Response:
     return await asyncio.to_thread(_page, request, name, values)
 
 
+async def part(request: Request, name: str, **values: Any) -> Response:
+    """Answer with a template that is a part of pages."""
+    return await asyncio.to_thread(_part, request, name, values)
+
+
 def is_live_part(request: Request) -> bool:
     """Whether only the part of a page is asked for that changes."""
     return request.headers.get("hx-request") == "true"
 
 
+def _part(request: Request, name: str, values: dict[str, Any]) -> Response:
+    return _html(request, _environment().get_template(name).render(_everywhere(request) | values).encode())
+
+
 def _page(request: Request, name: str, values: dict[str, Any]) -> Response:
-    services, now_ms = Services.of(request), time.time_ns() // 1_000_000
     template = _environment().get_template(name)
+    values = _everywhere(request) | values
+    if is_live_part(request):
+        text = "".join(template.blocks["live"](template.new_context(values)))
+    else:
+        text = template.render(values)
+    return _html(request, text.encode())
+
+
+def _everywhere(request: Request) -> dict[str, Any]:
+    """What every template may show."""
+    services, now_ms = Services.of(request), time.time_ns() // 1_000_000
     role = role_of(request.scope)
-    values |= {
+    return {
         "path": request.url.path,
         "here": _relative(request),
         "role": role.value if role else "",
@@ -70,15 +90,14 @@ def _page(request: Request, name: str, values: dict[str, Any]) -> Response:
         "ago": lambda at_ms: words.ago(at_ms, now_ms),
         "now_ms": now_ms,
     }
-    if is_live_part(request):
-        text = "".join(template.blocks["live"](template.new_context(values)))
-    else:
-        text = template.render(values)
-    return _html(request, text.encode())
 
 
 def _html(request: Request, body: bytes) -> Response:
-    headers = {"etag": tag_of(body), "cache-control": "private, no-cache", "vary": "hx-request, accept-encoding"}
+    headers = {
+        "etag": tag_of(body),
+        "cache-control": "private, no-cache",
+        "vary": "accept, hx-request, accept-encoding",
+    }
     if is_known(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     if len(body) >= _LEAST_PACKED_BYTES and "gzip" in request.headers.get("accept-encoding", ""):

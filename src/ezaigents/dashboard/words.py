@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ezaigents.codec import printable
+
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -22,9 +24,20 @@ def lasted(from_ms: int, to_ms: int) -> str:
     return f"{took_s:.1f} s" if took_s < 60 else _rough(to_ms - from_ms)
 
 
+def first_line(text: str) -> str:
+    """The first line of it that says something, and whether more follow."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return printable(lines[0]) + (" …" if len(lines) > 1 else "") if lines else ""
+
+
 def moment(at_ms: int) -> str:
     """A time in ISO 8601, UTC; "" for never."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ms / 1000)) if at_ms else ""
+
+
+def clock(at_ms: int) -> str:
+    """The time of day in UTC, to the second; "" for never."""
+    return time.strftime("%H:%M:%S", time.gmtime(at_ms / 1000)) if at_ms else ""
 
 
 def _rough(duration_ms: int) -> str:

@@ -20,10 +20,12 @@ from tests.leaks import run, until
 from ezaigents.access import Access, Role
 from ezaigents.agents import Agent, Context, Declared, TaskFailed
 from ezaigents.api import bind_listener
+from ezaigents.clock import SystemClock
 from ezaigents.dashboard import load_site
 from ezaigents.dashboard.pages import PAGES
 from ezaigents.records import AgentCard, Claim, Result
 from ezaigents.settings import Settings
+from ezaigents.team import Notes
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}&lt;"
 _ADDRESSES = re.compile(r'(?:src|href)="(/static/[^"]+)"')
@@ -46,6 +48,16 @@ class Site:
         answer = await self.http.get(path, headers=headers)
         are_guarded(answer.headers)
         return answer
+
+
+def pages(*task_ids: str, run: str = "") -> list[str]:
+    """Every page; of tasks and runs those that are named."""
+    found = []
+    for route in PAGES:
+        if route.given_as == "text/html":
+            named = [run] if route.path.startswith("/runs/") and run else list(task_ids)
+            found += [route.path.replace("{id}", one) for one in named] if "{id}" in route.path else [route.path]
+    return found
 
 
 @asynccontextmanager
@@ -92,10 +104,14 @@ def test_hostile_text_is_only_ever_text(settings: Settings) -> None:
         async with open_site(settings, Declared(card, _hostile)) as site:
             ids = await site.yard.hand_in(1, title=HOSTILE)
             ids += await site.yard.hand_in(1, title=f"fail {HOSTILE}", max_attempts=1)
-            await site.yard.ended(ids)
-            pages = ["/", "/tasks", f"/tasks?q={HOSTILE}", "/new", "/problems", *(f"/tasks/{one}" for one in ids)]
+            tasks = await site.yard.ended(ids)
+            await site.yard.client.operator.write_to("a", HOSTILE, kind="<b>")
+            Notes(settings.home_path / "notes", SystemClock(), keep_days=1).add(
+                site.yard.client.place, HOSTILE, author=HOSTILE
+            )
+            split = [f"/tasks/{one}?view=split" for one in ids]
             shown = 0
-            for path in pages:
+            for path in [*pages(*ids, run=tasks[0].run), f"/tasks?q={HOSTILE}", *split]:
                 for more in ({}, {"HX-Request": "true"}):
                     answer = await site.get(path, **more)
                     assert answer.status_code == 200, (path, answer.text)
@@ -116,6 +132,61 @@ def test_empty_pages_say_what_to_do_first(settings: Settings) -> None:
             assert "Hand in the first job" in (await site.get("/tasks")).text
             assert "No task is like that" in (await site.get("/tasks?state=dead")).text
             assert "Nothing is stuck" in (await site.get("/problems")).text
+            assert "Nothing waits" in (await site.get("/queue")).text
+            assert "Nothing was written" in (await site.get("/messages")).text
+            assert "No file is held" in (await site.get("/files")).text
+            assert "No model was called" in (await site.get("/costs")).text
+
+    run(story())
+
+
+def test_agents_are_a_part_of_a_page_unless_json_is_accepted(settings: Settings) -> None:
+    """`/api/agents` is HTML for whoever takes anything, and JSON by Accept; a cache keeps the two apart."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            for accept in ("*/*", "text/html", ""):
+                shown = await site.get("/api/agents", Accept=accept)
+                assert shown.headers["content-type"].startswith("text/html")
+                assert "<table" in shown.text
+                assert "<html" not in shown.text
+                assert "accept" in shown.headers["vary"]
+            told = await site.get("/api/agents", Accept="application/json")
+            assert [row["name"] for row in told.json()["agents"]] == ["a"]
+            assert "accept" in told.headers["vary"]
+
+    run(story())
+
+
+def test_dead_tasks_are_shown_by_reason_and_tried_again(settings: Settings) -> None:
+    """The page of the queue has a button with the ids of all that died of the same."""
+
+    async def fail(claim: Claim, context: Context) -> Result:
+        raise TaskFailed(f"shard {claim.fence} is away")
+
+    async def story() -> None:
+        async with open_site(settings, agent(fail)) as site:
+            ids = await site.yard.hand_in(3, max_attempts=1)
+            await site.yard.ended(ids)
+            text = (await site.get("/queue")).text
+            body = re.search(r'data-post="/api/tasks/retry" data-body="([^"]+)"', text)
+            assert body is not None
+            assert sorted(msgspec.json.decode(html.unescape(body[1]))["ids"]) == sorted(ids)
+            assert "Try all 3 again" in text
+
+    run(story())
+
+
+def test_a_run_is_shown_with_its_tasks(settings: Settings) -> None:
+    """Each leads to its page; a task leads back to the run; one that is nobody's is 404."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            tasks = await site.yard.ended(await site.yard.hand_in(2))
+            text = (await site.get(f"/runs/{tasks[0].run}")).text
+            assert all(f"/tasks/{task.id}" in text for task in tasks)
+            assert f"/runs/{tasks[0].run}" in (await site.get(f"/tasks/{tasks[0].id}")).text
+            assert (await site.get(f"/runs/{tasks[0].id}")).status_code == 404
 
     run(story())
 
@@ -166,8 +237,8 @@ def test_no_page_has_a_script_or_a_style_in_it(settings: Settings) -> None:
     async def story() -> None:
         async with open_site(settings) as site:
             ids = await site.yard.hand_in(1)
-            await site.yard.ended(ids)
-            for path in ("/", "/tasks", "/new", "/problems", f"/tasks/{ids[0]}"):
+            tasks = await site.yard.ended(ids)
+            for path in pages(*ids, run=tasks[0].run):
                 text = (await site.get(path)).text
                 assert not re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), path
                 assert not re.findall(r'(?:src|href)="(?:https?:)?//', text), path
@@ -181,12 +252,14 @@ def test_who_may_only_look_is_offered_nothing_else(settings: Settings) -> None:
     async def story() -> None:
         async with open_site(settings) as site:
             ids = await site.yard.hand_in(1)
-            await site.yard.ended(ids)
+            tasks = await site.yard.ended(ids)
             assert "data-post" in (await site.get(f"/tasks/{ids[0]}")).text.partition("<main")[2]
             await site.enter(Role.READ)
-            for path in ("/", f"/tasks/{ids[0]}"):
-                body = (await site.get(path)).text.partition("<main")[2].partition("</main")[0]
-                assert "data-post" not in body, path
+            for path in pages(*ids, run=tasks[0].run):
+                if path != "/new":
+                    body = (await site.get(path)).text.partition("<main")[2].partition("</main")[0]
+                    assert "data-post" not in body, path
+                    assert "data-form" not in body, path
             assert (await site.get("/new")).status_code == 403
 
     run(story())

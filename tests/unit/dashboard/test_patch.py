@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ezaigents.dashboard.pages.patch import patch_view, view_patch
+from ezaigents.dashboard.pages.patch import patch_view, side_by_side, view_patch
 from ezaigents.workspace.changes import FileChange, FileState
 from ezaigents.workspace.patch import make_patch
 
@@ -77,3 +77,12 @@ def test_names_are_those_of_our_own_patches(name: str, after: bytes | None) -> N
     change = FileChange(path=name, before=states[0], after=states[1] if after is not None else None)
     patch = make_patch([change], {"1" * 64: b"1\n", "2" * 64: after or b""}.__getitem__).data
     assert [file.name for file in patch_view(patch.decode("utf-8", "backslashreplace")).files] == [name]
+
+
+def test_both_sides_hold_every_line_once_and_in_order() -> None:
+    """A removed line stands beside the added one in its place; what is longer goes on alone."""
+    text = "diff --git a/x b/x\n@@ -1,5 +1,4 @@\n a\n-b\n-c\n-d\n+B\n e\n+f\n"
+    (file,) = patch_view(text).files
+    pairs = [(old.text if old else None, new.text if new else None) for old, new in side_by_side(file.lines)]
+    hunk = "@@ -1,5 +1,4 @@"
+    assert pairs == [(hunk, hunk), ("a", "a"), ("b", "B"), ("c", None), ("d", None), ("e", "e"), (None, "f")]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
@@ -95,6 +97,31 @@ def patch_view(text: str) -> PatchView:
             continue
         shown += 1
     return PatchView(files)
+
+
+def side_by_side(lines: Sequence[PatchLine]) -> list[tuple[PatchLine | None, PatchLine | None]]:
+    """Lines as pairs, before and after; a removed line stands beside the added one in its place, if there is one."""
+    pairs: list[tuple[PatchLine | None, PatchLine | None]] = []
+    gone: list[PatchLine] = []
+    new: list[PatchLine] = []
+
+    def put() -> None:
+        pairs.extend(zip_longest(gone, new))
+        gone.clear()
+        new.clear()
+
+    for line in lines:
+        if line.sign == "-":
+            if new:
+                put()
+            gone.append(line)
+        elif line.sign == "+":
+            new.append(line)
+        else:
+            put()
+            pairs.append((line, line))
+    put()
+    return pairs
 
 
 def _name_in(names: str) -> str:

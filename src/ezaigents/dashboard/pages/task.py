@@ -11,7 +11,7 @@ from ezaigents.access import Role
 from ezaigents.api.route import Route
 from ezaigents.api.services import Services
 from ezaigents.client import check_ids, patch_of, step_rows, with_costs
-from ezaigents.dashboard.pages.patch import PatchView, view_patch
+from ezaigents.dashboard.pages.patch import PatchView, side_by_side, view_patch
 from ezaigents.dashboard.rendering import page
 from ezaigents.errors import InputError
 from ezaigents.records import Task
@@ -37,6 +37,8 @@ async def task(request: Request) -> Response:
         left_out=max(0, len(shown[1]) - _STEPS_MOST),
         patch=shown[2],
         text_most=_TEXT_MOST_CHARS,
+        view="split" if request.query_params.get("view") == "split" else "",
+        side_by_side=side_by_side,
     )
 
 

@@ -24,7 +24,9 @@
     const topics = live() ? (live().dataset.live || "").split(" ") : [];
     if (update.type === "resync") return true;
     if (update.type === "agent-update") return topics.includes("agents");
-    return topics.includes("tasks") || (update.tasks || []).some((id) => topics.includes("task:" + id));
+    if (update.type === "message-update") return topics.includes("messages");
+    return topics.includes("tasks") || topics.includes("run:" + update.run)
+      || (update.tasks || []).some((id) => topics.includes("task:" + id));
   };
   const hear = (update) => {
     if (update.type === "line") { show(update.word); return; }
@@ -76,14 +78,23 @@
     if (!answer.ok) throw new Error(given.detail || given.state || "refused (" + answer.status + ")");
     return given;
   };
-  const said = (given) => given.answer && given.answer !== "OK" ? "Nothing was done: " + given.answer : "Done";
+  const said = (given) => {
+    if (given.answer && given.answer !== "OK") return "Nothing was done: " + given.answer;
+    if (given.counts) return Object.entries(given.counts).map(([word, count]) => count + " " + word).join(", ");
+    if ("handed_back" in given) return given.handed_back + " handed back; everybody is paused" + (given.left.length ? "; not stopped: " + given.left.join(", ") : "");
+    return given.sent ? given.sent.join("; ") : "Done";
+  };
   const run = async (element, address, body) => {
     element.disabled = true;
     try {
       const given = await post(address, body);
       const then = element.dataset.then || (element.form && element.form.dataset.then);
       if (then) location.assign(given.tasks && given.tasks.length === 1 ? "/tasks/" + given.tasks[0].id : then);
-      else { say(said(given)); if (live()) htmx.trigger(live(), "live"); }
+      else {
+        say(said(given));
+        if (element.form) for (const field of element.form.querySelectorAll("textarea")) field.value = "";
+        if (live()) htmx.trigger(live(), "live");
+      }
     } catch (error) { say(error.message); } finally { element.disabled = false; }
   };
   document.addEventListener("click", (event) => {
@@ -102,6 +113,11 @@
     const form = event.target.closest("[data-form]");
     if (!form) return;
     event.preventDefault();
+    const body = body_of(form), button = event.submitter || form.querySelector("button");
+    if (button.dataset.forecast) forecast(button, form, body);
+    else run(button, form.dataset.form, body);
+  });
+  const body_of = (form) => {
     const body = {};
     for (const field of form.elements) {
       if (!field.name) continue;
@@ -110,8 +126,54 @@
       else if ("number" in field.dataset) { if (field.value) body[field.name] = Number(field.value); }
       else body[field.name] = field.value;
     }
-    run(event.submitter || form.querySelector("button"), form.dataset.form, body);
-  });
+    return body;
+  };
+
+  // -- before a job is handed in ----------------------------------------------------------------------------------
+  const usd = (micro) => (micro / 1e6).toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 4 }) + " USD";
+  const forecast = async (button, form, body) => {
+    const place = form.querySelector("[data-forecast-told]");
+    delete body.yes;
+    button.disabled = true;
+    try {
+      const told = await post(button.dataset.forecast, body);
+      const cost = told.forecast
+        ? usd(told.forecast.low) + " to " + usd(told.forecast.high) + ", likely " + usd(told.forecast.likely) + " (by " + told.forecast.basis + ")"
+        : "nothing: no model is asked, or its price is not known";
+      place.textContent = told.agent + (told.why ? " (" + told.why + ")" : "") + ": " + cost
+        + (told.simulated ? "; simulated, nothing is paid" : "") + (told.needs_yes ? ". More than ask_above_usd: tick the box below to hand it in." : "");
+    } catch (error) { place.textContent = error.message; } finally { button.disabled = false; }
+  };
+  const picked = (picker) => document.querySelector("[name=" + picker.dataset.picker + "]");
+  const choose = (picker, path) => {
+    const field = picked(picker), lines = field.value.split("\n").filter(Boolean);
+    if (!lines.includes(path)) field.value = [...lines, path].join("\n");
+    say(path + " is chosen");
+  };
+  const entry = (words, label, act) => {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.type = "button";
+    button.textContent = words;
+    button.setAttribute("aria-label", label);
+    button.addEventListener("click", act);
+    item.append(button);
+    return item;
+  };
+  const look_into = async (picker, path) => {
+    const list = picker.querySelector("ul"), here = picker.querySelector("[data-picker-here]");
+    const answer = await fetch("/api/files?path=" + encodeURIComponent(path), { headers: { accept: "application/json" } });
+    const given = await answer.json().catch(() => ({}));
+    if (!answer.ok) { here.textContent = given.detail || "this folder cannot be listed"; return; }
+    here.textContent = (given.path || "The whole workspace") + (given.is_cut ? " (not all of it is shown)" : "");
+    const above = given.path.split("/").slice(0, -1).join("/");
+    list.replaceChildren(
+      ...(given.path ? [entry("..", "The folder above", () => look_into(picker, above)),
+        entry("choose " + given.path + "/", "Choose this folder", () => choose(picker, given.path))] : []),
+      ...given.folders.map((one) => entry(one.split("/").pop() + "/", "Open the folder " + one, () => look_into(picker, one))),
+      ...given.files.map((one) => entry(one.path.split("/").pop(), "Choose the file " + one.path, () => choose(picker, one.path))));
+  };
+  for (const picker of document.querySelectorAll("[data-picker]"))
+    picker.addEventListener("toggle", () => { if (picker.open && !picker.querySelector("li")) look_into(picker, ""); });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
     const search = document.querySelector("input[type=search]");
