@@ -12,7 +12,7 @@ from typing import NoReturn
 from ezaigents.providers.client import Answer
 from ezaigents.providers.dialects import Dialect, StreamReading
 from ezaigents.providers.errors import CallFailed, FailureKind
-from ezaigents.providers.transcript import Reply
+from ezaigents.providers.transcript import Reply, Text
 
 Told = Callable[[str], None] | None
 _OK = 200
@@ -23,7 +23,9 @@ async def read_answer(spoken: Dialect, answer: Answer, route: str, *, streams: b
     if answer.status != _OK:
         await _refused(spoken, answer)
     if not streams or answer.headers.get("content-type", "").startswith("application/json"):
-        return spoken.reply(await answer.whole(), route=route)
+        reply = spoken.reply(await answer.whole(), route=route)
+        _tell_at_once(reply, on_text)
+        return reply
     reading = spoken.reading(route=route)
     try:
         await _follow(reading, answer, on_text)
@@ -45,6 +47,14 @@ async def _follow(reading: StreamReading, answer: Answer, on_text: Told) -> None
             for text in reading.feed(piece):
                 if on_text is not None:
                     on_text(text)
+
+
+def _tell_at_once(reply: Reply, on_text: Told) -> None:
+    """Give the text of an answer that did not come in pieces."""
+    if on_text is not None:
+        for part in reply.parts:
+            if isinstance(part, Text):
+                on_text(part.text)
 
 
 def _whole_after_all(reading: StreamReading, failure: CallFailed) -> Reply:

@@ -51,9 +51,26 @@ class _Call(msgspec.Struct):
     meter: Meter
     journey: Journey
     on_text: Told
+    on_restart: Callable[[], None] | None
     on_try: Callable[[Try], None] | None
     on_reply: Callable[[Reply], Coroutine[Any, Any, None]] | None
     waited_s: float = 0.0
+    has_told: bool = False
+
+    def teller(self) -> Told:
+        """What the text of a try is given to; None where nobody listens."""
+        return None if self.on_text is None else self._tell
+
+    def start_over(self) -> None:
+        """A try has failed: what was told of it is void."""
+        if self.has_told and self.on_restart is not None:
+            self.on_restart()
+        self.has_told = False
+
+    def _tell(self, text: str) -> None:
+        assert self.on_text is not None
+        self.has_told = True
+        self.on_text(text)
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -88,23 +105,27 @@ class Caller:
 
     async def call(
         self, chain: Sequence[Route], request: Request, meter: Meter, *, on_text: Told = None,
-        on_try: Callable[[Try], None] | None = None,
+        on_restart: Callable[[], None] | None = None, on_try: Callable[[Try], None] | None = None,
         on_reply: Callable[[Reply], Coroutine[Any, Any, None]] | None = None,
     ) -> Reply:  # fmt: skip
         """Ask the first route of the chain that can answer; its whole answer, with the usage it was settled by.
 
-        `on_text`: given visible text as it comes; what it was given of a try that failed is void. `on_try`: told of
-        each try. `on_reply`: awaited with a whole answer while it is settled, and always to its end: where it is kept.
+        `on_text`: given visible text as it comes, all of it together the texts of the answer. `on_restart`: told when a
+        try failed of which text was given: that is void, and the text begins anew. What either raises ends the call.
+        `on_try`: told of each try. `on_reply`: awaited with a whole answer while it is settled, and always to its end:
+        where it is kept.
         Raises NoRoute, RoutesBusy, CallFailed (`too_long`, `rejected`), and what the meter raises. A caller that is
         cancelled when an answer is whole gets it, and the cancellation at its next wait.
         """
-        call = _Call(request, meter, Journey(chain, self._standings.hindrance), on_text, on_try, on_reply)
+        call = _Call(request, meter, Journey(chain, self._standings.hindrance), on_text, on_restart, on_try, on_reply)
         while True:
             step = call.journey.next(self._clock.monotonic_s(), self._luck())
             if step.wait_s > 0:
                 await self._rest(call, step.wait_s)
             elif (reply := await self._try(call, step.leg)) is not None:
                 return reply
+            else:
+                call.start_over()
 
     def why_not(self, route: Route) -> str:
         """Why the route cannot be asked, where that does not pass by itself; "" = it can, now or after a while."""
@@ -257,7 +278,7 @@ class Caller:
         post = Post(url=attempt.url, headers=headers, body=body)
         async with self._client.send(post, attempt.sending) as answer:
             route = str(attempt.route)
-            reply = await read_answer(attempt.dialect, answer, route, streams=request.stream, on_text=call.on_text)
+            reply = await read_answer(attempt.dialect, answer, route, streams=request.stream, on_text=call.teller())
             simulated = reply.simulated or self._catalogue.simulated or SIMULATED_HEADER in answer.headers
             return msgspec.structs.replace(reply, simulated=simulated)
 

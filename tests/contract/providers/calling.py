@@ -95,13 +95,14 @@ class Naps:
 
 
 class Scene(msgspec.Struct):
-    """A caller, and what it told."""
+    """A caller, and what it told. `said`: text since it began last; `restarts`: what was said before each new start."""
 
     caller: Caller
     keys: KeyPool
     ledger: Ledger
     tries: list[Try]
     said: list[str]
+    restarts: list[list[str]]
     kept: list[Reply]
 
     async def call(self, *chain: str, request: Request | None = None) -> Reply:
@@ -109,8 +110,13 @@ class Scene(msgspec.Struct):
         routes = [Route.parse(route) for route in chain or ("one:m",)]
         asked = request or _REQUEST
         return await self.caller.call(
-            routes, asked, self.ledger, on_text=self.said.append, on_try=self.tries.append, on_reply=self._keep
-        )
+            routes, asked, self.ledger, on_text=self.said.append, on_restart=self._restart,
+            on_try=self.tries.append, on_reply=self._keep,
+        )  # fmt: skip
+
+    def _restart(self) -> None:
+        self.restarts.append(list(self.said))
+        self.said.clear()
 
     async def _keep(self, reply: Reply) -> None:
         await asyncio.sleep(0)
@@ -147,7 +153,7 @@ async def scene(
     catalogue = Catalogue(providers=named, simulated=simulated)
     caller = Caller(catalogue, pool, client or Client(deadlines), clock=clock, luck=lambda: luck, sleep=sleep)
     try:
-        yield Scene(caller, pool, ledger or Ledger(), [], [], [])
+        yield Scene(caller, pool, ledger or Ledger(), [], [], [], [])
     finally:
         if client is None:
             await caller.close()

@@ -61,6 +61,7 @@ class KeptReplies:
         meter: Meter,
         *,
         on_text: Callable[[str], None] | None = None,
+        on_restart: Callable[[], None] | None = None,
         on_try: Callable[[Try], None] | None = None,
         on_reply: Callable[[Reply], Coroutine[Any, Any, None]] | None = None,
     ) -> Reply:
