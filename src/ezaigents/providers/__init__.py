@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ToolCall,
         ToolResult,
         ToolSpec,
+        ToolUse,
         Turn,
     )
 
@@ -67,6 +68,7 @@ __all__ = [
     "ToolCall",
     "ToolResult",
     "ToolSpec",
+    "ToolUse",
     "Try",
     "Turn",
     "floor_usage",
@@ -101,6 +103,7 @@ _FILES = {
         "ToolCall",
         "ToolResult",
         "ToolSpec",
+        "ToolUse",
         "Turn",
     ),
 }

@@ -72,17 +72,29 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     schema: str
 
 
+class ToolUse(StrEnum):
+    """Whether a model calls tools. `free`: as it likes. `some`: one of them at least. `named`: the request's `tool`."""
+
+    FREE = "free"
+    NONE = "none"
+    SOME = "some"
+    NAMED = "named"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call. `model`: the provider's name for it; set by the caller from the route that is tried.
 
     `max_output_tokens`: thinking included. `cache_key`: the same for all calls that share a prefix, so that a provider
-    sends them where that prefix is cached; "" = none. `effort`: low, medium or high, "" = the model's own. `tag`: names
-    the call in the log of a simulator; no provider is told it.
+    sends them where that prefix is cached; "" = none. `effort`: low, medium or high, "" = the model's own. `tool_use`:
+    some models refuse to be made to call a tool. `tag`: names the call in the log of a simulator; no provider is told
+    it.
     """
 
     system: str
     turns: tuple[Turn, ...]
     tools: tuple[ToolSpec, ...] = ()
+    tool_use: ToolUse = ToolUse.FREE
+    tool: str = ""
     model: str = ""
     max_output_tokens: int = 8000
     effort: str = ""

@@ -6,20 +6,25 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
-from anthropic.types import MessageParam, TextBlockParam, ToolParam
+from anthropic.types import MessageParam, TextBlockParam, ToolChoiceParam, ToolParam
 from anthropic.types.message_create_params import MessageCreateParamsBase
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.chat import (
+    ChatCompletionMessageParam,
+    ChatCompletionToolChoiceOptionParam,
+    ChatCompletionToolParam,
+)
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from openai.types.responses import FunctionToolParam, ResponseInputItemParam
-from openai.types.responses.response_create_params import ResponseCreateParamsBase
+from openai.types.responses.response_create_params import ResponseCreateParamsBase, ToolChoice
 from pydantic import TypeAdapter
 from tests.contract.dialects.asking import BARE, ROUTE, full
 from tests.contract.dialects.oracle import Wire, anthropic_client, openai_client
 from tests.contract.dialects.samples import ANTHROPIC, CHAT, REASONING, RESPONSES, SIGNED, opaque
 
 from ezaigents.providers.dialects import Effort, Quirks, dialect
-from ezaigents.providers.transcript import Request, Thinking
+from ezaigents.providers.transcript import Request, Thinking, ToolUse
 
 _QUIRKS = Quirks(effort=Effort.THINKING, cache_key=True, output_limit_field="max_completion_tokens")
 _FIRST_VERSION = {"anthropic-version": "2023-06-01", "x-api-key": "k"}
@@ -35,7 +40,9 @@ def body(name: str, request: Request) -> dict[str, Any]:
 
 def requests(name: str) -> list[Request]:
     kept = {"anthropic": SIGNED, "responses": REASONING}.get(name)
-    return [BARE, full(), full(*([Thinking(model=ROUTE, opaque=opaque(kept))] if kept else []))]
+    whole = full(*([Thinking(model=ROUTE, opaque=opaque(kept))] if kept else []))
+    chosen = [msgspec.structs.replace(full(), tool_use=use, tool="read") for use in ToolUse]
+    return [BARE, full(), whole, *chosen]
 
 
 def _fits(kind: Any, value: Any) -> None:
@@ -83,6 +90,7 @@ def test_messages_fit_anthropics_types() -> None:
         _fits(list[MessageParam], sent["messages"])
         _fits(list[ToolParam], sent.get("tools", []))
         _fits(list[TextBlockParam], sent.get("system", []))
+        _fits(ToolChoiceParam | None, sent.get("tool_choice"))
 
 
 def test_items_fit_openais_types() -> None:
@@ -92,6 +100,7 @@ def test_items_fit_openais_types() -> None:
         assert set(sent) - {"stream"} <= set(ResponseCreateParamsBase.__annotations__)
         _fits(list[ResponseInputItemParam], sent["input"])
         _fits(list[FunctionToolParam], sent.get("tools", []))
+        _fits(ToolChoice | None, sent.get("tool_choice"))
 
 
 def test_chat_messages_fit_openais_types() -> None:
@@ -101,3 +110,4 @@ def test_chat_messages_fit_openais_types() -> None:
         assert set(sent) - {"stream"} <= set(CompletionCreateParamsBase.__annotations__)
         _fits(list[ChatCompletionMessageParam], sent["messages"])
         _fits(list[ChatCompletionToolParam], sent.get("tools", []))
+        _fits(ChatCompletionToolChoiceOptionParam | None, sent.get("tool_choice"))

@@ -18,7 +18,18 @@ from ezaigents.providers.dialects.quirks import Effort, Quirks
 from ezaigents.providers.dialects.reading import EventReading
 from ezaigents.providers.dialects.wire import NO_TEXT, encoded, object_or_none, schema, tool_name
 from ezaigents.providers.errors import CallFailed
-from ezaigents.providers.transcript import Part, Reply, Request, Role, Text, Thinking, ToolCall, ToolResult, Turn
+from ezaigents.providers.transcript import (
+    Part,
+    Reply,
+    Request,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolUse,
+    Turn,
+)
 
 _VERSION = "2023-06-01"
 _MARK = {"type": "ephemeral"}
@@ -45,9 +56,11 @@ class Anthropic:
         if request.stream:
             fields["stream"] = True
         if request.effort and quirks.effort is not Effort.NONE:
-            fields |= _effort(request.effort, quirks)
+            fields |= _effort(request, quirks)
         if request.tools:
             fields["tools"] = _tools(request, quirks)
+            if request.tool_use is not ToolUse.FREE:
+                fields["tool_choice"] = _choice(request)
         if request.system.strip():
             fields["system"] = [_marked({"type": "text", "text": request.system}, quirks.caching)]
         messages = _messages(request.turns, quirks, route)
@@ -65,9 +78,20 @@ class Anthropic:
         return failure(status, headers, body)
 
 
-def _effort(effort: str, quirks: Quirks) -> dict[str, object]:
-    asked: dict[str, object] = {"output_config": {"effort": effort}}
-    return {**asked, "thinking": {"type": "adaptive"}} if quirks.effort is Effort.THINKING else asked
+def _effort(request: Request, quirks: Quirks) -> dict[str, object]:
+    """Thinking is refused where a tool must be called."""
+    asked: dict[str, object] = {"output_config": {"effort": request.effort}}
+    thinks = quirks.effort is Effort.THINKING and request.tool_use in {ToolUse.FREE, ToolUse.NONE}
+    return {**asked, "thinking": {"type": "adaptive"}} if thinks else asked
+
+
+def _choice(request: Request) -> dict[str, object]:
+    match request.tool_use:
+        case ToolUse.NONE:
+            return {"type": "none"}
+        case ToolUse.NAMED:
+            return {"type": "tool", "name": tool_name(request.tool)}
+    return {"type": "any"}
 
 
 def _marked(block: dict[str, object], mark: bool) -> dict[str, object]:

@@ -13,7 +13,7 @@ from ezaigents.providers.dialects.chat_answer import ChatAssembly, Signature, re
 from ezaigents.providers.dialects.failures import failure
 from ezaigents.providers.dialects.quirks import Effort, Quirks
 from ezaigents.providers.dialects.reading import EventReading
-from ezaigents.providers.dialects.responses import bearer, cache_key
+from ezaigents.providers.dialects.responses import bearer, cache_key, plain_choice
 from ezaigents.providers.dialects.wire import (
     NO_TEXT,
     Garbled,
@@ -25,7 +25,18 @@ from ezaigents.providers.dialects.wire import (
     tool_name,
 )
 from ezaigents.providers.errors import CallFailed
-from ezaigents.providers.transcript import Part, Reply, Request, Role, Text, Thinking, ToolCall, ToolResult, Turn
+from ezaigents.providers.transcript import (
+    Part,
+    Reply,
+    Request,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolUse,
+    Turn,
+)
 
 
 class Chat:
@@ -49,6 +60,8 @@ class Chat:
             fields["prompt_cache_key"] = cache_key(request)
         if request.tools:
             fields["tools"] = _tools(request)
+            if request.tool_use is not ToolUse.FREE:
+                fields["tool_choice"] = _choice(request)
         return encoded(fields, {"messages": _messages(request, quirks, route)}, quirks)
 
     def reply(self, body: bytes, *, route: str) -> Reply:
@@ -82,6 +95,12 @@ def _tools(request: Request) -> list[dict[str, object]]:
         }
         for tool in request.tools
     ]
+
+
+def _choice(request: Request) -> object:
+    if request.tool_use is ToolUse.NAMED:
+        return {"type": "function", "function": {"name": tool_name(request.tool)}}
+    return plain_choice(request)
 
 
 def _messages(request: Request, quirks: Quirks, route: str) -> list[dict[str, object]]:

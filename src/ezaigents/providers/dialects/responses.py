@@ -17,7 +17,18 @@ from ezaigents.providers.dialects.reading import EventReading
 from ezaigents.providers.dialects.responses_answer import Phase, ResponsesAssembly, read_answer
 from ezaigents.providers.dialects.wire import encoded, failed_text, object_or_none, schema, tool_name
 from ezaigents.providers.errors import CallFailed
-from ezaigents.providers.transcript import Part, Reply, Request, Role, Text, Thinking, ToolCall, ToolResult, Turn
+from ezaigents.providers.transcript import (
+    Part,
+    Reply,
+    Request,
+    Role,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolUse,
+    Turn,
+)
 
 _CACHE_KEY_CHARACTERS = 64  # the provider refuses longer ones
 
@@ -44,6 +55,8 @@ class Responses:
             fields["instructions"] = request.system
         if request.tools:
             fields["tools"] = _tools(request)
+            if request.tool_use is not ToolUse.FREE:
+                fields["tool_choice"] = _choice(request)
         return encoded(fields, {"input": _items(request.turns, quirks, route)}, quirks)
 
     def reply(self, body: bytes, *, route: str) -> Reply:
@@ -80,6 +93,17 @@ def _tools(request: Request) -> list[dict[str, object]]:
         }
         for tool in request.tools
     ]
+
+
+def _choice(request: Request) -> object:
+    if request.tool_use is ToolUse.NAMED:
+        return {"type": "function", "name": tool_name(request.tool)}
+    return plain_choice(request)
+
+
+def plain_choice(request: Request) -> str:
+    """The word for a choice that names no tool, in both dialects that OpenAI made."""
+    return "none" if request.tool_use is ToolUse.NONE else "required"
 
 
 def _items(turns: tuple[Turn, ...], quirks: Quirks, route: str) -> list[object]:

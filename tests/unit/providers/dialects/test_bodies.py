@@ -11,7 +11,7 @@ from tests.contract.dialects.asking import BARE, ROUTE, full
 
 from ezaigents.errors import ConfigError
 from ezaigents.providers.dialects import DIALECTS, Effort, Quirks, dialect
-from ezaigents.providers.transcript import Part, Request, Role, Text, Thinking, ToolCall, ToolResult, Turn
+from ezaigents.providers.transcript import Part, Request, Role, Text, Thinking, ToolCall, ToolResult, ToolUse, Turn
 
 MARK = {"type": "ephemeral"}
 READ_SCHEMA = {
@@ -335,3 +335,29 @@ def test_dialects_are_known_by_name() -> None:
     assert [dialect(name).name for name in DIALECTS] == list(DIALECTS)
     with pytest.raises(ConfigError, match="anthropic, responses, chat"):
         dialect("smtp")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "named"),
+    [
+        ("anthropic", [{"type": "none"}, {"type": "any"}], {"type": "tool", "name": "read"}),
+        ("responses", ["none", "required"], {"type": "function", "name": "read"}),
+        ("chat", ["none", "required"], {"type": "function", "function": {"name": "read"}}),
+    ],
+)
+def test_whether_tools_are_called_is_said(name: str, words: list[object], named: object) -> None:
+    """Nothing is said where the model is free, nor where it has no tools."""
+    sent = {use: body(name, msgspec.structs.replace(full(), tool_use=use, tool="read")) for use in ToolUse}
+    assert "tool_choice" not in sent[ToolUse.FREE]
+    assert [sent[use]["tool_choice"] for use in (ToolUse.NONE, ToolUse.SOME)] == words
+    assert sent[ToolUse.NAMED]["tool_choice"] == named
+    assert "tool_choice" not in body(name, msgspec.structs.replace(BARE, tool_use=ToolUse.SOME))
+
+
+def test_anthropic_does_not_think_where_a_tool_must_be_called() -> None:
+    """It would refuse both together."""
+    quirks = Quirks(effort=Effort.THINKING)
+    for use, thinks in ((ToolUse.FREE, True), (ToolUse.NONE, True), (ToolUse.SOME, False), (ToolUse.NAMED, False)):
+        sent = body("anthropic", msgspec.structs.replace(full(), tool_use=use, tool="read"), quirks)
+        assert ("thinking" in sent) == thinks
+        assert sent["output_config"] == {"effort": "high"}
