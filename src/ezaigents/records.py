@@ -352,3 +352,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def lane_of(agent: str, place: str) -> str:
     """Name the lane (one FIFO by priority) of an agent's tasks for one place: `agent@place`."""
     return f"{agent}@{place}"
+
+
+class SaidText(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running task says. `text` begins `at` characters into what its model says in this step.
+
+    `moved`: its journal holds more than when it last spoke.
+    """
+
+    step: int
+    at: int
+    text: str
+    moved: bool = False

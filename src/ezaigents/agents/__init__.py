@@ -16,6 +16,7 @@ from ezaigents.records import AgentCard, AgentState, Claim, Result, Run, Task
 from ezaigents.settings import Settings
 
 if TYPE_CHECKING:  # the analyst's children import this package, and must not pay for the engine's client
+    from ezaigents.agents.voice import Voice
     from ezaigents.team import Message, Note, Overlap
     from ezaigents.workspace import Overlay
 
@@ -73,6 +74,10 @@ class Context(Protocol):
     settings: Settings
     workspace: Path
     """Root of the workspace; every path of the task lies beneath it."""
+
+    @property
+    def voice(self) -> Voice:
+        """Tells whoever watches what is being said."""
 
     async def prompt(self) -> str:
         """What the user asked for: the run's prompt (at most 1 MiB)."""

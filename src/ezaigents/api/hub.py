@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
 import msgspec
 
+from ezaigents.api.watching import Watching
 from ezaigents.client import Client, Event, place_of_event
 from ezaigents.codec import to_json
 from ezaigents.errors import EzError
-from ezaigents.records import PatchState, TaskState
+from ezaigents.records import PatchState, SaidText, TaskState
 
 _log = logging.getLogger(__name__)
 WAITING_MOST = 512
@@ -43,13 +44,32 @@ class AgentUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="agent-update",
     """The agents, or what they are at, may have changed: read `/api/agents` again."""
 
 
+class MessageUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="message-update", tag_field="type"):
+    """Somebody has written to an agent or the user (`to`): read `/api/messages` again."""
+
+    to: str
+
+
+class TaskOutput(msgspec.Struct, frozen=True, kw_only=True, tag="task-output", tag_field="type"):
+    """What the model of a watched task says. `text` begins `at` characters into what it says in this step.
+
+    `moved`: its steps have changed too: read `/api/tasks/{id}/steps` again.
+    """
+
+    task: str
+    step: int
+    at: int
+    text: str
+    moved: bool
+
+
 class Resync(msgspec.Struct, frozen=True, kw_only=True, tag="resync", tag_field="type"):
     """Events were lost to this listener: read again what is shown."""
 
     why: Literal["slow", "late"]
 
 
-Update = TaskUpdate | AgentUpdate | Resync
+Update = TaskUpdate | AgentUpdate | MessageUpdate | TaskOutput | Resync
 
 
 class EncodedUpdate(msgspec.Struct, frozen=True):
@@ -128,6 +148,7 @@ class Hub:
         self._reading: asyncio.Task[None] | None = None
         self._agents_due: asyncio.TimerHandle | None = None
         self._starting = asyncio.Lock()
+        self.watching = Watching(client, self._on_mail, self._on_said)
 
     @contextlib.asynccontextmanager
     async def subscribe(self, since: str = "") -> AsyncIterator[Subscription]:
@@ -138,6 +159,7 @@ class Hub:
         self._listeners.add(listener)
         try:
             async with self._starting:
+                self.watching.start()
                 if self._reading is None:
                     self._reading = asyncio.create_task(self._read(await self._client.last_event()))
             if since:
@@ -150,12 +172,18 @@ class Hub:
             if not self._listeners:
                 await self.rest()
 
+    def watch(self, task_ids: Sequence[str]) -> None:
+        """Have what these tasks say told too, for a minute."""
+        for task_id in task_ids:
+            self.watching.watch(task_id)
+
     async def rest(self) -> None:
         """Stop reading; the next listener begins anew."""
         reading, self._reading = self._reading, None
         if self._agents_due is not None:
             self._agents_due.cancel()
             self._agents_due = None
+        await self.watching.stop()
         if reading is not None:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -181,6 +209,13 @@ class Hub:
     def _tell(self, updates: list[EncodedUpdate]) -> None:
         for listener in self._listeners:
             listener.put(updates)
+
+    def _on_mail(self, to: str) -> None:
+        self._tell([told(MessageUpdate(to=to))])
+
+    def _on_said(self, task_id: str, said: SaidText) -> None:
+        output = TaskOutput(task=task_id, step=said.step, at=said.at, text=said.text, moved=said.moved)
+        self._tell([told(output)])
 
     def _agents_changed(self) -> None:
         """Say that agents are busier or less so, at most a few times a second."""

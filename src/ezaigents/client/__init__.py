@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ezaigents.client.configuration import KeyPresence, SettingRow, key_rows, setting_rows
     from ezaigents.client.costs import CostRow, Costs, LimitRow, costs_of, spent_today
     from ezaigents.client.halt import Halted
+    from ezaigents.client.hints import Hints, open_hints
     from ezaigents.client.listing import Page, Sought, list_page
     from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
     from ezaigents.client.operator import Locks, Operator
@@ -60,6 +61,7 @@ __all__ = [
     "FilesTaken",
     "Halted",
     "Handed",
+    "Hints",
     "HostRow",
     "KeyPresence",
     "LaneRow",
@@ -96,6 +98,7 @@ __all__ = [
     "key_rows",
     "list_page",
     "named",
+    "open_hints",
     "patch_of",
     "place_of_event",
     "plan",
@@ -127,6 +130,7 @@ _FILES = {
     "configuration": ("KeyPresence", "SettingRow", "key_rows", "setting_rows"),
     "costs": ("CostRow", "Costs", "LimitRow", "costs_of", "spent_today"),
     "halt": ("Halted",),
+    "hints": ("Hints", "open_hints"),
     "listing": (
         "Page",
         "Sought",

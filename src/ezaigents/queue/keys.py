@@ -171,6 +171,10 @@ class Keys:
         """Channel: an agent has mail."""
         return f"{self.prefix}mail:{agent}"
 
+    def said(self, task_id: str) -> str:
+        """Channel: what a running task says, to whoever watches it."""
+        return f"{self.prefix}said:{task_id}"
+
     def unlocked(self) -> str:
         """Channel: file leases were given back."""
         return f"{self.prefix}unlocked"

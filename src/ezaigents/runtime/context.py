@@ -26,6 +26,7 @@ from ezaigents.settings import Settings
 from ezaigents.team import Team
 
 if TYPE_CHECKING:
+    from ezaigents.runtime.voice import RunVoice
     from ezaigents.team import Message, Note, Overlap
     from ezaigents.workspace import Overlay
 
@@ -70,11 +71,24 @@ class RunContext:
         self._news: list[Overlap] = []
         self._leaving: AsyncExitStack | None = None
         self._has_inbox = False
+        self._voice: RunVoice | None = None
 
     @property
     def holds_nothing(self) -> bool:
         """True for an attempt that neither changed files, nor took mail or leases, nor said where it is."""
-        return not (self._files or self._leaving or self._on_radar or self._has_inbox)
+        return not (self._files or self._leaving or self._on_radar or self._has_inbox or self._voice)
+
+    @property
+    def voice(self) -> RunVoice:
+        if self._voice is None:
+            from ezaigents.runtime.voice import RunVoice
+
+            self._voice = RunVoice(self._publish_said)
+        return self._voice
+
+    async def _publish_said(self, message: bytes) -> int:
+        heard: int = await self._queue.put("PUBLISH", self._queue.keys.said(self._claim.id), message)
+        return heard
 
     # -- the task ------------------------------------------------------------------------------------------------
 
@@ -244,8 +258,10 @@ class RunContext:
     # -- the end -------------------------------------------------------------------------------------------------
 
     async def close(self, *, ended: bool) -> None:
-        """Let go of leases, inbox and radar. `ended`: the attempt came to its end, so its messages count as read."""
+        """Let go of voice, leases, inbox and radar. `ended`: the attempt came to its end, so its mail counts as read."""
         self._close_files()
+        if self._voice is not None:
+            await self._voice.close()
         async with AsyncExitStack() as leaving:  # one that fails does not keep the others
             if self._on_radar:
                 leaving.push_async_callback(self._team.radar.leave, self._claim.id, self._claim.fence)

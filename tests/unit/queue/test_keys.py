@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[3]
 _PAGE = (_ROOT / "docs" / "engine-keys.md").read_text()
 _SCRIPTS = sorted(Path(ezaigents.__file__).parent.glob("*/lua/*.lua"))
 _METHODS = [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
-_CHANNELS = {"wake:", "ctl:", "mail:", "unlocked"}
+_CHANNELS = {"wake:", "ctl:", "mail:", "said:", "unlocked"}
 
 
 def _name(method: str) -> str:

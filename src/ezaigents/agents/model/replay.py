@@ -16,6 +16,7 @@ from ezaigents.agents.model import prompting
 from ezaigents.agents.model.journal import Answered, Did, Record
 from ezaigents.agents.model.permission import question_about
 from ezaigents.agents.tools import command_of
+from ezaigents.agents.voice import Silence, Voice
 from ezaigents.audit import AuditRecord
 from ezaigents.providers import Meter, NoRoute, Reply, Request, Route, ToolCall, Try
 from ezaigents.records import Approval, Result, Run, Task
@@ -111,6 +112,7 @@ class ReplayContext:
     def __init__(self, settings: Settings, folder: Path, prompt: str, noted: str) -> None:
         self.settings = settings
         self.workspace = settings.workspace_path
+        self.voice: Voice = Silence()
         self._folder = folder
         self._prompt = prompt
         self._noted = noted

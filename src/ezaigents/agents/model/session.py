@@ -264,6 +264,8 @@ class Session:
                 self._chain,
                 self._request(),
                 self._meter,
+                on_text=lambda text: work.context.voice.say(step, text),
+                on_restart=lambda: work.context.voice.start_over(step),
                 on_try=lambda one: tries.append(_row(one)),
                 on_reply=keep,
             )

@@ -70,6 +70,7 @@ class Work:
             raise TaskFailed(str(error), retryable=True) from error
         for record in records:
             self.talk.take(record)
+        self.context.voice.went_on()
 
     def close(self) -> None:
         """Let go of the journal. May be repeated."""

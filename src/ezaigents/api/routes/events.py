@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -17,14 +18,20 @@ from ezaigents.access import Role
 from ezaigents.api.hub import EncodedUpdate, Hub, Update
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
-from ezaigents.client import place_of_event
+from ezaigents.client import check_ids, place_of_event
 from ezaigents.errors import EzError, InputError
 
 _log = logging.getLogger(__name__)
 KEEP_ALIVE_S = 55.0
+OUTPUTS_MOST = 16
 """A comment as often as this keeps proxies from taking silence for the end."""
 _AGAIN_MS = 1000
 _SINCE = Query(name="since", schema={"type": "string"}, what="Id of the last event heard; also Last-Event-ID.")
+_OUTPUT = Query(
+    name="output",
+    schema={"type": "array", "items": {"type": "string"}, "maxItems": OUTPUTS_MOST},
+    what="Ids of running tasks whose output is wanted too, as task-output.",
+)
 
 
 class EventStream(Response):
@@ -32,12 +39,13 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, since: str, may_hear: Callable[[], bool]) -> None:
+    def __init__(self, hub: Hub, since: str, outputs: Sequence[str], may_hear: Callable[[], bool]) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
         self._may_hear = may_hear
         self._since = since
+        self._outputs = outputs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -47,6 +55,7 @@ class EventStream(Response):
             async with self._hub.subscribe(self._since) as listener:
                 leaving.add_done_callback(lambda _: listener.end())
                 while not listener.ended:
+                    self._hub.watch(self._outputs)
                     updates = await listener.take(KEEP_ALIVE_S)
                     if not self._may_hear():
                         break
@@ -64,13 +73,15 @@ async def events(request: Request) -> Response:
     if since:
         place_of_event(since)
     services = Services.of(request)
-    return EventStream(services.hub, since, partial(services.access.is_good, request.scope["grant"]))
+    outputs = _outputs(request.query_params)
+    return EventStream(services.hub, since, outputs, partial(services.access.is_good, request.scope["grant"]))
 
 
 async def socket(websocket: WebSocket) -> None:
     """The same events for programs, one JSON text each. What they send is not looked at."""
     services, since = Services.of(websocket), websocket.query_params.get("since", "")
     try:
+        outputs = _outputs(websocket.query_params)
         if since:
             place_of_event(since)
     except InputError as error:
@@ -83,6 +94,7 @@ async def socket(websocket: WebSocket) -> None:
         try:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, EzError):
                 while not listener.ended:
+                    services.hub.watch(outputs)
                     updates = await listener.take(KEEP_ALIVE_S)
                     if not services.access.is_good(websocket.scope["grant"]):
                         break
@@ -93,6 +105,13 @@ async def socket(websocket: WebSocket) -> None:
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
+
+
+def _outputs(params: QueryParams) -> list[str]:
+    ids = check_ids([text for text in params.getlist("output") if text])
+    if len(ids) > OUTPUTS_MOST:
+        raise InputError("output", f"takes {OUTPUTS_MOST} ids at most, not {len(ids)}")
+    return ids
 
 
 async def _left(receive: Receive, word: str) -> None:
@@ -112,7 +131,7 @@ def _body(data: bytes) -> dict[str, object]:
 
 ROUTES = (
     Route(
-        method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update, queries=(_SINCE,),
+        method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update, queries=(_SINCE, _OUTPUT),
         raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from ezaigents.client import check_ids, patch_of, step_rows, with_costs
 from ezaigents.dashboard.pages.patch import PatchView, side_by_side, view_patch
 from ezaigents.dashboard.rendering import page
 from ezaigents.errors import InputError
-from ezaigents.records import Task
+from ezaigents.records import Task, TaskState
 from ezaigents.settings import Settings
 
 _STEPS_MOST = 200
@@ -27,12 +27,15 @@ async def task(request: Request) -> Response:
     task_id = check_ids([request.path_params["id"]])[0]
     found = await services.client.task(task_id)
     run = await services.client.run(found.run)
+    if found.state is TaskState.LEASED:
+        services.hub.watch([task_id])
     shown = await asyncio.to_thread(_read, found, services.settings)
     return await page(
         request,
         "task.html",
         task=shown[0],
         prompt=run.prompt if run else "",
+        said=services.hub.watching.so_far(task_id),
         steps=shown[1][-_STEPS_MOST:],
         left_out=max(0, len(shown[1]) - _STEPS_MOST),
         patch=shown[2],

@@ -1,7 +1,7 @@
 // What pages do besides being read. One tab of this browser listens for all of them; the others hear it from that one.
 (() => {
   "use strict";
-  const AGAIN_MS = 300, POLL_MS = 5000, TOLD_MS = 8000;
+  const AGAIN_MS = 300, POLL_MS = 5000, TOLD_MS = 8000, WATCH_MS = 40000;
   const line = document.getElementById("line");
   const told = document.getElementById("told");
   let due = 0, hiding = 0, polling = 0;
@@ -20,6 +20,19 @@
     if (due || document.hidden || !live() || !live().dataset.live) return;
     due = setTimeout(() => { due = 0; htmx.trigger(live(), "live"); }, AGAIN_MS);
   };
+  // What a running task says: what follows on what is shown is added; where something was missed, it begins there.
+  const output = (update) => {
+    const place = document.getElementById("said");
+    if (!place || place.dataset.task !== update.task) return;
+    const follows = Number(place.dataset.step) === update.step && Number(place.dataset.at) === update.at;
+    const atEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 8;
+    place.textContent = (follows ? place.textContent : "") + update.text;
+    if (place.textContent.length > 20000) place.textContent = place.textContent.slice(-10000);
+    place.dataset.step = update.step;
+    place.dataset.at = update.at + [...update.text].length;
+    if (atEnd) place.scrollTop = place.scrollHeight;
+    if (update.moved) refresh();
+  };
   const concerns = (update) => {
     const topics = live() ? (live().dataset.live || "").split(" ") : [];
     if (update.type === "resync") return true;
@@ -30,9 +43,12 @@
   };
   const hear = (update) => {
     if (update.type === "line") { show(update.word); return; }
-    if (concerns(update)) refresh();
+    if (update.type === "task-output") output(update);
+    else if (concerns(update)) refresh();
   };
   document.addEventListener("visibilitychange", refresh);
+  // The host forgets after a minute that somebody watches.
+  setInterval(() => { if (document.getElementById("said")) refresh(); }, WATCH_MS);
 
   // -- one stream for all tabs ------------------------------------------------------------------------------------
   const others = "BroadcastChannel" in window ? new BroadcastChannel("ez-live") : null;
