@@ -4,7 +4,7 @@
   const AGAIN_MS = 300, POLL_MS = 5000, TOLD_MS = 8000, WATCH_MS = 40000;
   const line = document.getElementById("line");
   const told = document.getElementById("told");
-  let due = 0, hiding = 0, polling = 0;
+  let due = 0, hiding = 0, polling = 0, overdue = 0, lost = false;
 
   const live = () => document.getElementById("live");
   const say = (text) => {
@@ -42,7 +42,11 @@
       || (update.tasks || []).some((id) => topics.includes("task:" + id));
   };
   const hear = (update) => {
-    if (update.type === "line") { show(update.word); return; }
+    if (update.type === "line") {
+      lost = lost && update.word !== "live";
+      if (!lost) show(update.word);
+      return;
+    }
     if (update.type === "task-output") output(update);
     else if (concerns(update)) refresh();
   };
@@ -55,12 +59,15 @@
   const tell = (update) => { hear(update); if (others) others.postMessage(update); };
   const look = () => { tell({ type: "line", word: "polling" }); tell({ type: "resync" }); };
   const poll = () => { if (!polling) { look(); polling = setInterval(look, POLL_MS); } };
+  const pollSoon = () => { if (!overdue) overdue = setTimeout(poll, POLL_MS); };
   const listen = () => {
     const stream = new EventSource("/api/events");
     let opened = false;
+    pollSoon();
     stream.onopen = () => {
+      clearTimeout(overdue);
       clearInterval(polling);
-      polling = 0;
+      overdue = polling = 0;
       tell({ type: "line", word: "live" });
       if (!opened) tell({ type: "resync" });
       opened = true;
@@ -68,7 +75,7 @@
     stream.onmessage = (event) => tell(JSON.parse(event.data));
     stream.onerror = () => {
       if (stream.readyState === EventSource.CLOSED) { poll(); setTimeout(listen, POLL_MS); }
-      else tell({ type: "line", word: "reconnecting" });
+      else if (!polling) { tell({ type: "line", word: "reconnecting" }); pollSoon(); }
     };
   };
   if (others) {
@@ -83,6 +90,46 @@
     navigator.locks.request("ez-live", () => new Promise(() => { leads = true; listen(); }));
     others.postMessage({ type: "who" });
   } else listen();
+
+  // -- reading the live part ---------------------------------------------------------------------------------------
+  // What was read last is not put in again; what is put in keeps the focus, and what was opened or closed by hand.
+  const CAN = "a[href], button, summary, input, select, textarea";
+  const named = (selector) => {
+    const found = new Map(), count = {};
+    for (const one of live().querySelectorAll(selector)) {
+      const data = one.dataset, text = one.tagName === "SUMMARY" ? one.textContent : "";
+      const name = one.id || [one.tagName, one.getAttribute("href"), data.post, data.body, one.name, text].join(" ");
+      count[name] = (count[name] || 0) + 1;
+      found.set(name + " " + count[name], one);
+    }
+    return found;
+  };
+  let last = "", focused = "", opened = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== live()) return;
+    const text = event.detail.xhr.responseText;
+    if (text === last) { event.detail.shouldSwap = false; return; }
+    last = text;
+    focused = ([...named(CAN)].find(([, one]) => one === document.activeElement) || [""])[0];
+    opened = [...named("details > summary")].map(([name, one]) => [name, one.parentElement.open]);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target !== live()) return;
+    const summaries = named("details > summary");
+    for (const [name, open] of opened) if (summaries.has(name)) summaries.get(name).parentElement.open = open;
+    const again = focused && document.activeElement === document.body && named(CAN).get(focused);
+    if (again) again.focus({ preventScroll: true });
+  });
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (lost && event.detail.successful) { lost = false; show("polling"); }
+  });
+  document.addEventListener("htmx:sendError", () => { lost = true; show("no answer"); });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status !== 401) return;
+    lost = true;
+    show("signed out");
+    say("This session has ended. `ez open` prints a link to a new one.");
+  });
 
   // -- actions ----------------------------------------------------------------------------------------------------
   const post = async (address, body) => {
@@ -101,7 +148,8 @@
     return given.sent ? given.sent.join("; ") : "Done";
   };
   const run = async (element, address, body) => {
-    element.disabled = true;
+    if (element.ariaDisabled) return;
+    element.ariaDisabled = "true"; // and not `disabled`, which would take the focus from it
     try {
       const given = await post(address, body);
       const then = element.dataset.then || (element.form && element.form.dataset.then);
@@ -111,7 +159,7 @@
         if (element.form) for (const field of element.form.querySelectorAll("textarea")) field.value = "";
         if (live()) htmx.trigger(live(), "live");
       }
-    } catch (error) { say(error.message); } finally { element.disabled = false; }
+    } catch (error) { say(error.message); } finally { element.ariaDisabled = null; }
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-post]");
@@ -150,7 +198,8 @@
   const forecast = async (button, form, body) => {
     const place = form.querySelector("[data-forecast-told]");
     delete body.yes;
-    button.disabled = true;
+    if (button.ariaDisabled) return;
+    button.ariaDisabled = "true";
     try {
       const told = await post(button.dataset.forecast, body);
       const cost = told.forecast
@@ -158,7 +207,7 @@
         : "nothing: no model is asked, or its price is not known";
       place.textContent = told.agent + (told.why ? " (" + told.why + ")" : "") + ": " + cost
         + (told.simulated ? "; simulated, nothing is paid" : "") + (told.needs_yes ? ". More than ask_above_usd: tick the box below to hand it in." : "");
-    } catch (error) { place.textContent = error.message; } finally { button.disabled = false; }
+    } catch (error) { place.textContent = error.message; } finally { button.ariaDisabled = null; }
   };
   const picked = (picker) => document.querySelector("[name=" + picker.dataset.picker + "]");
   const choose = (picker, path) => {
@@ -194,6 +243,6 @@
     if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
     const search = document.querySelector("input[type=search]");
     if (search) { event.preventDefault(); search.focus(); }
-    else location.assign("/tasks");
+    else location.assign("/tasks#search");
   });
 })();
