@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ezaigents.api.address import bound_name, outside_addresses, scheme_of
 from ezaigents.settings import Settings
+
+_USUAL_PORT = {"http": 80, "https": 443}
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -20,15 +23,10 @@ class Site(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, settings: Settings, port: int) -> Site:
         """The site of these settings: this machine's own names, and those that the user adds."""
-        scheme = "https" if settings.tls_cert else "http"
-        names = {"127.0.0.1", "localhost", "[::1]"}
-        if settings.bind not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
-            names.add(f"[{settings.bind.lower()}]" if ":" in settings.bind else settings.bind)
+        scheme = scheme_of(settings)
+        names = {"127.0.0.1", "localhost", "[::1]", *filter(None, [bound_name(settings)])}
         hosts = {f"{name}:{port}" for name in names}
-        hosts |= names if port == (443 if settings.tls_cert else 80) else set()
-        origins = {f"{scheme}://{host}" for host in hosts}
-        for name in filter(None, map(str.strip, settings.behind_proxy.split(","))):
-            outside, _, host = name.rpartition("://")
-            hosts.add(host.lower())
-            origins.add(f"{outside or 'https'}://{host}".lower())
-        return cls(frozenset(hosts), frozenset(origins))
+        hosts |= names if port == _USUAL_PORT[scheme] else set()
+        outside = [address.lower() for address in outside_addresses(settings)]
+        origins = {*(f"{scheme}://{host}" for host in hosts), *outside}
+        return cls(frozenset(hosts | {address.partition("://")[2] for address in outside}), frozenset(origins))

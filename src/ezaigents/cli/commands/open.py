@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ezaigents.access import Role
 from ezaigents.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ _NOWHERE = 3
 @click.command("open")
 @click.option(
     "--role",
-    type=click.Choice(["read", "operate", "admin"]),
-    default="admin",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.ADMIN.value,
     show_default=True,
     help="How far the session goes that the link makes.",
 )
@@ -32,7 +33,7 @@ def command(role: str, only_print: bool, as_json: bool) -> int:
 
     Leaves with 3 when no fleet runs here, or none with a dashboard.
     """
-    from ezaigents.access import Access, Role
+    from ezaigents.access import Access
     from ezaigents.api import address_of, link_of
     from ezaigents.cli.fleet import ask_fleet, settings_here
     from ezaigents.cli.show import show_json, show_line

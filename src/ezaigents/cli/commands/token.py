@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ezaigents.access import Role
 from ezaigents.cli.options import json_option, whole
 
 _GONE = 1
@@ -26,14 +27,17 @@ def command(context: click.Context, as_json: bool) -> None:
 
 @command.command("create")
 @click.option(
-    "--role", type=click.Choice(["read", "operate", "admin"]), required=True, help="Look, or also steer, or everything."
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    required=True,
+    help="Look, or also steer, or everything.",
 )
 @click.option("--name", metavar="NAME", required=True, help="What it is for, as `ez token list` shows it.")
 @click.option("--days", metavar="N", type=whole(1, 3650), help="Good for so many days; else until it is taken back.")
 @json_option
 def create(role: str, name: str, days: float | None, as_json: bool) -> None:
     """Make a token, and print it. It is kept nowhere: whoever loses it makes another one."""
-    from ezaigents.access import Access, Role
+    from ezaigents.access import Access
     from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.show import show_json, show_line
     from ezaigents.cli.talk import say
@@ -45,7 +49,7 @@ def create(role: str, name: str, days: float | None, as_json: bool) -> None:
     if as_json:
         show_json({"id": given.grant.id, "role": role, "name": name, "token": given.text})
         return
-    say(f"token {given.grant.id} for {name}, which may {_MAY[role]}; this is the only time it is shown:")
+    say(f"token {given.grant.id} for {name}, which may {_MAY[Role(role)]}; this is the only time it is shown:")
     show_line(given.text)
 
 
@@ -76,7 +80,7 @@ def revoke(ids: tuple[str, ...]) -> int:
     return code
 
 
-_MAY = {"read": "look at everything", "operate": "look, hand in and steer", "admin": "do everything"}
+_MAY = {Role.READ: "look at everything", Role.OPERATE: "look, hand in and steer", Role.ADMIN: "do everything"}
 
 
 def _list(as_json: bool) -> None:
