@@ -1,6 +1,7 @@
 """Errors as programs meet them: RFC 9457 problem details. Job: one error to status, title and words; pure.
 
-Not its job: deciding what is an error. What nobody foresaw is written down by the server and told without its details.
+Every error that this site answers with is a ProblemDetails, and is encoded here. Not its job: deciding what is an
+error. What nobody foresaw is written down by the server and told without its details.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
-from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from ezaigents.codec import from_json, printable, to_json
@@ -47,29 +48,40 @@ _RETRY_AFTER_S = 5
 _LATER = (503, 507)
 
 
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457: what happened, to what, and the way out. `field`: what in the request is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str = ""
+
+
 def status_of(error: EzError) -> int:
     """The status that tells best what kind of error it is; 409 for those that only this request meets."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 409)
 
 
-def problem(status: int, detail: str, **more: Any) -> bytes:
+def problem(status: int, detail: str, field: str = "") -> bytes:
     """A problem as JSON. `detail`: what happened, to what, and the way out."""
     title = HTTPStatus(status).phrase
-    return to_json({"type": "about:blank", "title": title, "status": status, "detail": printable(detail), **more})
+    return to_json(
+        ProblemDetails(type="about:blank", title=title, status=status, detail=printable(detail), field=printable(field))
+    )
 
 
 def problem_of(error: EzError) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers of an error of ours."""
     status = status_of(error)
-    more = {"field": error.field} if isinstance(error, InputError) else {}
     headers = {"retry-after": str(_RETRY_AFTER_S)} if status in _LATER else {}
-    return status, problem(status, str(error), **more), headers
+    return status, problem(status, str(error), error.field if isinstance(error, InputError) else ""), headers
 
 
 def told(accept: str, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
     """A problem as an answer: JSON, or a plain page for a person whose browser asked for one (`accept`)."""
     if "text/html" not in accept or "json" in accept:
         return Response(body, status, headers, PROBLEM)
-    said = from_json(body, dict[str, Any])
-    page = _PAGE.format(title=escape(said["title"]), detail=escape(said["detail"]))
+    said = from_json(body, ProblemDetails)
+    page = _PAGE.format(title=escape(said.title), detail=escape(said.detail))
     return Response(page, status, headers, "text/html")

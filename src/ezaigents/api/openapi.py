@@ -13,23 +13,13 @@ from typing import Any
 import msgspec
 
 from ezaigents.api.answers import JSON
-from ezaigents.api.failing import PROBLEM
+from ezaigents.api.failing import PROBLEM, ProblemDetails
 from ezaigents.api.route import SAFE, Route
 
 _PARAM = re.compile(r"\{(\w+)(?::\w+)?\}")
 _ID = {"type": "string", "pattern": "^[0-9a-hjkmnp-tv-z]{18}$"}
 _ALWAYS = (401, 403, 421, 429, 503)
 _WITH_BODY = (413, 415)
-
-
-class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457: what happened, to what, and the way out. `field`: what in the request is wrong."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    field: str = ""
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:

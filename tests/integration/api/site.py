@@ -25,8 +25,8 @@ from tests.integration.runtime.fleets import Yard, agent, at_once, working
 from ezaigents.access import Access, Role
 from ezaigents.agents import Declared
 from ezaigents.api import LazyListener, bind_listener
-from ezaigents.api.failing import PROBLEM
-from ezaigents.api.openapi import ProblemDetails, document
+from ezaigents.api.failing import PROBLEM, ProblemDetails
+from ezaigents.api.openapi import document
 from ezaigents.api.routes import ROUTES
 from ezaigents.api.wire import BoundedProtocol
 from ezaigents.home import home_id

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ezaigents.api.failing import problem, problem_of, status_of
-from ezaigents.api.openapi import ProblemDetails
+from ezaigents.api.failing import ProblemDetails, problem, problem_of, status_of
 from ezaigents.client import FilesTaken
 from ezaigents.errors import (
     ConfigError,
