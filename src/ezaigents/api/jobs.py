@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -18,8 +19,19 @@ from ezaigents.settings import Settings
 from ezaigents.workspace import resolve_inputs
 
 JOBS_MOST = 100
-_DAY_S = 86_400
 _PATHS_MOST = 1000
+_PRIORITY_MOST = 9
+_LATER_MOST_S = 365 * 86_400
+_ATTEMPTS_MOST = 1000
+_BUDGET_MOST_USD = 1_000_000
+
+
+def _said(**bounds: float) -> msgspec.Meta:
+    """Bounds that the schema tells, and that are checked below, with better words than a schema has."""
+    return msgspec.Meta(extra_json_schema=bounds)
+
+
+_Later = Annotated[float, _said(minimum=0, maximum=_LATER_MOST_S)]
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,29 +41,29 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     say. `delay_s`, `deadline_s`: from now. `key`: handed in twice under one key, it is the same job.
     """
 
-    prompt: str
-    paths: tuple[str, ...] = ()
+    prompt: Annotated[str, _said(minLength=1)]
+    paths: Annotated[tuple[str, ...], _said(maxItems=_PATHS_MOST)] = ()
     agent: str = "auto"
     kind: TaskKind = TaskKind.ANALYZE
-    priority: int = 5
-    delay_s: float = 0.0
-    deadline_s: float = 0.0
-    max_attempts: int = 3
+    priority: Annotated[int, _said(minimum=0, maximum=_PRIORITY_MOST)] = 5
+    delay_s: _Later = 0.0
+    deadline_s: _Later = 0.0
+    max_attempts: Annotated[int, _said(minimum=1, maximum=_ATTEMPTS_MOST)] = 3
     key: str = ""
     apply: bool = False
     check: str = ""
-    budget_usd: float = 0.0
+    budget_usd: Annotated[float, _said(minimum=0, maximum=_BUDGET_MOST_USD)] = 0.0
     record: bool = False
 
 
 def wish_of(asked: JobSpec, settings: Settings, key: str = "") -> Wish:
     """The wish behind what was asked for. Raises InputError naming the field, and what paths are refused for."""
     check_prompt(asked.prompt)
-    _within("priority", asked.priority, 0, 9)
-    _within("delay_s", asked.delay_s, 0, 365 * _DAY_S)
-    _within("deadline_s", asked.deadline_s, 0, 365 * _DAY_S)
-    _within("max_attempts", asked.max_attempts, 1, 1000)
-    _within("budget_usd", asked.budget_usd, 0, 1_000_000)
+    _within("priority", asked.priority, 0, _PRIORITY_MOST)
+    _within("delay_s", asked.delay_s, 0, _LATER_MOST_S)
+    _within("deadline_s", asked.deadline_s, 0, _LATER_MOST_S)
+    _within("max_attempts", asked.max_attempts, 1, _ATTEMPTS_MOST)
+    _within("budget_usd", asked.budget_usd, 0, _BUDGET_MOST_USD)
     if len(asked.paths) > _PATHS_MOST:
         raise InputError("paths", f"takes {_PATHS_MOST:,} names at most; name a folder")
     if any("\0" in path for path in asked.paths):

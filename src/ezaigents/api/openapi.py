@@ -64,7 +64,7 @@ def _operation(route: Route, takes: Any, gives: Any) -> dict[str, Any]:
         operation["x-role"] = route.role.value
     parameters = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAM.findall(route.path)]
     parameters += [
-        {"name": one.name, "in": "query", "schema": one.schema, "description": one.what} for one in route.queries
+        {"name": one.name, "in": one.where, "schema": one.schema, "description": one.what} for one in route.queries
     ]
     if parameters:
         operation["parameters"] = parameters

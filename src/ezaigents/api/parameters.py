@@ -17,3 +17,10 @@ def flag(name: str, text: str) -> bool:
     if text not in ("", "true", "false"):
         raise InputError(name, f"takes true or false, not {text[:80]!r}")
     return text == "true"
+
+
+def short_text(name: str, text: str, most_chars: int) -> str:
+    """Text of so many characters at most. Raises InputError."""
+    if len(text) > most_chars:
+        raise InputError(name, f"takes {most_chars} characters at most, not {len(text):,}")
+    return text

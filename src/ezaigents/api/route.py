@@ -7,7 +7,7 @@ not. Not its job: answering (the files in `routes`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -21,11 +21,12 @@ SAFE = frozenset({"GET", "HEAD"})
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter in a query string. `schema`: its JSON schema."""
+    """A parameter that may be given, in the query string or in a header. `schema`: its JSON schema."""
 
     name: str
     schema: dict[str, Any]
     what: str
+    where: Literal["query", "header"] = "query"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,10 +23,11 @@ from ezaigents.errors import EzError, InputError
 
 _log = logging.getLogger(__name__)
 KEEP_ALIVE_S = 55.0
-OUTPUTS_MOST = 16
 """A comment as often as this keeps proxies from taking silence for the end."""
+OUTPUTS_MOST = 16
 _AGAIN_MS = 1000
-_SINCE = Query(name="since", schema={"type": "string"}, what="Id of the last event heard; also Last-Event-ID.")
+_SINCE = Query(name="since", schema={"type": "string"}, what="Id of the last event heard: what was missed comes first.")
+_LAST = Query(name="Last-Event-ID", where="header", schema={"type": "string"}, what="The same; browsers send it.")
 _OUTPUT = Query(
     name="output",
     schema={"type": "array", "items": {"type": "string"}, "maxItems": OUTPUTS_MOST},
@@ -131,7 +132,7 @@ def _body(data: bytes) -> dict[str, object]:
 
 ROUTES = (
     Route(
-        method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update, queries=(_SINCE, _OUTPUT),
-        raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
+        method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update,
+        queries=(_SINCE, _LAST, _OUTPUT), raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
     ),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from ezaigents.access import Grant, Role
 from ezaigents.api.answers import Empty, answer, read_body
 from ezaigents.api.jobs import JOBS_MOST, JobSpec, wish_of
-from ezaigents.api.parameters import flag, whole_number
+from ezaigents.api.parameters import flag, short_text, whole_number
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
 from ezaigents.client import (
@@ -36,6 +37,7 @@ from ezaigents.records import Approval, PatchState, TaskKind, TaskState
 _TASK = "/api/tasks/{id}"
 _PAGE = 50
 _PAGE_MOST = 500
+_TEXT_MOST_CHARS = 200
 
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +117,7 @@ def sought_by(params: QueryParams) -> Sought:
         states=frozenset(_one(TaskState, "state", text) for text in params.getlist("state") if text),
         agent=params.get("agent", ""),
         kind=_one(TaskKind, "kind", params["kind"]) if params.get("kind") else None,
-        text=params.get("q", "")[:200],
+        text=short_text("q", params.get("q", ""), _TEXT_MOST_CHARS),
         asks=flag("asks", params.get("asks", "")),
         patch=_one(PatchState, "patch", params["patch"]) if params.get("patch") else None,
     )
@@ -230,19 +232,33 @@ def _one(kind: Any, field: str, text: str) -> Any:
         raise InputError(field, f"takes {', '.join(kind)}, not {text[:80]!r}") from None
 
 
+def _choices(kind: type[StrEnum]) -> dict[str, Any]:
+    return {"type": "string", "enum": ["", *(one.value for one in kind)]}  # "": a form's field that was left as it was
+
+
 _QUERIES = (
     Query(
         name="state",
-        schema={"type": "array", "items": {"enum": [one.value for one in TaskState]}},
+        schema={"type": "array", "items": _choices(TaskState)},
         what="Only tasks in one of these states.",
     ),
     Query(name="agent", schema={"type": "string"}, what="Only tasks of this agent."),
-    Query(name="kind", schema={"enum": [one.value for one in TaskKind]}, what="Only tasks of this kind."),
-    Query(name="q", schema={"type": "string", "maxLength": 200}, what="Somewhere in title, summary, error or id."),
-    Query(name="asks", schema={"type": "boolean"}, what="Only tasks that wait for a person."),
-    Query(name="patch", schema={"enum": [one.value for one in PatchState]}, what="Only with a patch that stands so."),
+    Query(name="kind", schema=_choices(TaskKind), what="Only tasks of this kind."),
+    Query(
+        name="q",
+        schema={"type": "string", "maxLength": _TEXT_MOST_CHARS},
+        what="Somewhere in title, summary, error or id.",
+    ),
+    Query(name="asks", schema={"type": "string", "enum": ["", "true", "false"]}, what="Only those that ask a person."),
+    Query(name="patch", schema=_choices(PatchState), what="Only with a patch that stands so."),
     Query(name="limit", schema={"type": "integer", "minimum": 1, "maximum": _PAGE_MOST}, what="Tasks on a page."),
     Query(name="cursor", schema={"type": "string"}, what="`next` of the page before."),
+)
+_KEY = Query(
+    name="Idempotency-Key",
+    where="header",
+    schema={"type": "string"},
+    what="A repetition under this key is the same job; of a list, the key of each ends in its number.",
 )
 
 ROUTES = (
@@ -252,7 +268,7 @@ ROUTES = (
     ),
     Route(
         method="POST", path="/api/tasks", role=Role.OPERATE, endpoint=hand_in, takes=Job | list[Job],
-        gives=(RunResult, Jobs), status=201, raises=(402, 404, 409, 422),
+        gives=(RunResult, Jobs), status=201, queries=(_KEY,), raises=(402, 404, 409, 422, 507),
         what="Hand in a job, or a list of them; with an Idempotency-Key, a repetition is the same job.",
     ),
     Route(
