@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ezaigents.budget.ledger import read_ledger
     from ezaigents.budget.prices import KnownPrice, Prices, forget_price, set_price
     from ezaigents.budget.rates import Price, Rates, Tier, cost_microusd, output_tokens_within, worst_case_microusd
-    from ezaigents.budget.scopes import HoldName, Limits, ScopeState, Settled, microusd, shown_usd
+    from ezaigents.budget.scopes import SIMULATED, HoldName, Limits, ScopeState, Settled, microusd, shown_usd
     from ezaigents.budget.tokens import Density, InputRatio
 
 __all__ = [
+    "SIMULATED",
     "Budget",
     "BudgetRefused",
     "Density",
@@ -55,7 +56,7 @@ _FILES = {
     "ledger": ("read_ledger",),
     "prices": ("KnownPrice", "Prices", "forget_price", "set_price"),
     "rates": ("Price", "Rates", "Tier", "cost_microusd", "output_tokens_within", "worst_case_microusd"),
-    "scopes": ("HoldName", "Limits", "ScopeState", "Settled", "microusd", "shown_usd"),
+    "scopes": ("SIMULATED", "HoldName", "Limits", "ScopeState", "Settled", "microusd", "shown_usd"),
     "tokens": ("Density", "InputRatio"),
 }
 

@@ -164,7 +164,7 @@ class Budget:
         return [_state(name, _text(raw), used[name]) for name, raw in zip(used, hashes, strict=True) if raw]
 
     async def scopes(self, names: Sequence[str]) -> list[ScopeState]:
-        """Those scopes, in one round trip; all zeros for one in which nothing was ever set aside. Raises EngineDown."""
+        """Scopes by name, in this order; all zeros where nothing was ever set aside in one. Raises EngineDown."""
         hashes = await self._queue.read_many([("HGETALL", self._queue.keys.budget(name)) for name in names])
         return [_state(name, _text(raw), 0) for name, raw in zip(names, hashes, strict=True)]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ezaigents.client.hints import Hints, open_hints
     from ezaigents.client.listing import Page, Sought, list_page
     from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
+    from ezaigents.client.measuring import AgentSpending, Figures, figures
     from ezaigents.client.operator import Locks, Operator
     from ezaigents.client.overlaps import AtFile, SharedFile, shared_files
     from ezaigents.client.patchfile import patch_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         task_detail,
         task_row,
     )
-    from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status, card_row
+    from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status, card_row, rss_of
     from ezaigents.client.steps import StepRow, failed_tries, step_rows, with_costs
     from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
     from ezaigents.client.watch import Event, Progress, place_of_event
@@ -47,6 +48,7 @@ __all__ = [
     "PROMPT_MAX_BYTES",
     "AgentPresence",
     "AgentRow",
+    "AgentSpending",
     "AtFile",
     "Backlog",
     "Choice",
@@ -58,6 +60,7 @@ __all__ = [
     "Decided",
     "EngineRow",
     "Event",
+    "Figures",
     "FilesTaken",
     "Halted",
     "Handed",
@@ -94,6 +97,7 @@ __all__ = [
     "counts_of",
     "counts_row",
     "failed_tries",
+    "figures",
     "find",
     "key_rows",
     "list_page",
@@ -102,6 +106,7 @@ __all__ = [
     "patch_of",
     "place_of_event",
     "plan",
+    "rss_of",
     "run_detail",
     "run_result",
     "setting_rows",
@@ -143,6 +148,7 @@ _FILES = {
         "tasks_by_id",
         "tasks_of",
     ),
+    "measuring": ("AgentSpending", "Figures", "figures"),
     "operator": (
         "Locks",
         "Operator",
@@ -171,6 +177,7 @@ _FILES = {
         "HostRow",
         "Status",
         "card_row",
+        "rss_of",
     ),
     "steps": (
         "StepRow",

@@ -10,9 +10,8 @@ import gzip
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,11 +25,16 @@ from ezaigents.dashboard import words
 from ezaigents.dashboard.assets import address_of_asset
 from ezaigents.workspace import human_size
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _LEAST_PACKED_BYTES = 1024
 
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # programs that ask need no templates
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -258,7 +258,7 @@ class RunContext:
     # -- the end -------------------------------------------------------------------------------------------------
 
     async def close(self, *, ended: bool) -> None:
-        """Let go of voice, leases, inbox and radar. `ended`: the attempt came to its end, so its mail counts as read."""
+        """Let go of voice, leases, inbox and radar. `ended`: the attempt ended, so its mail counts as read."""
         self._close_files()
         if self._voice is not None:
             await self._voice.close()

@@ -7,10 +7,11 @@ from ezaigents.api.routes.description import ROUTES as _DESCRIPTION
 from ezaigents.api.routes.events import ROUTES as _EVENTS
 from ezaigents.api.routes.health import ROUTES as _HEALTH
 from ezaigents.api.routes.messages import ROUTES as _MESSAGES
+from ezaigents.api.routes.metrics import ROUTES as _METRICS
 from ezaigents.api.routes.runs import ROUTES as _RUNS
 from ezaigents.api.routes.session import ROUTES as _SESSION
 from ezaigents.api.routes.tasks import ROUTES as _TASKS
 from ezaigents.api.routes.workspace import ROUTES as _WORKSPACE
 
 _LOOK = (*_RUNS, *_BACKLOG, *_COSTS, *_WORKSPACE)
-ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_LOOK, *_MESSAGES, *_EVENTS, *_DESCRIPTION)
+ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_LOOK, *_MESSAGES, *_EVENTS, *_METRICS, *_DESCRIPTION)
