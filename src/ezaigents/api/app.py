@@ -46,7 +46,7 @@ def make_app(services: Services, site: Site, routes: Sequence[Route] = ROUTES) -
     app.router.redirect_slashes = False
     app.state.services = services
     app.state.cookie = cookie_name(services)
-    return Gate(app, site, RouteTable(routes), services.access, app.state.cookie)
+    return Gate(app, site, RouteTable(routes), services.access, app.state.cookie, services.guesses)
 
 
 def cookie_name(services: Services) -> str:

@@ -7,8 +7,6 @@ no table needs the highest role. Not its job: answering those who may.
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -16,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ezaigents.access import Access, Grant, GrantKind, Role
 from ezaigents.api.failing import problem, told
+from ezaigents.api.guessing import Guesses
 from ezaigents.api.route import SAFE, RouteTable
 from ezaigents.api.site import Site
 from ezaigents.errors import RetryLater
@@ -23,8 +22,6 @@ from ezaigents.errors import RetryLater
 BODY_MOST_BYTES = 1024 * 1024
 OURS = "ez-request"
 """A header that no form and no plain link can carry: whoever sends it with a session wrote the page, or asked us."""
-_GUESSES_MOST = 30
-_GUESSES_WITHIN_S = 60.0
 _AFTER_S = {429: "60", 503: "1"}
 _SAME = frozenset({"same-origin", "none"})
 _HEADERS = [
@@ -46,13 +43,15 @@ class TooLarge(Exception):
 class Gate:
     """`cookie`: what the session's cookie is called here; each installation has its own, for ports share cookies."""
 
-    def __init__(self, inner: ASGIApp, site: Site, table: RouteTable, access: Access, cookie: str) -> None:
+    def __init__(
+        self, inner: ASGIApp, site: Site, table: RouteTable, access: Access, cookie: str, guesses: Guesses
+    ) -> None:
         self._inner = inner
         self._site = site
         self._table = table
         self._access = access
         self._cookie = cookie
-        self._guesses: deque[float] = deque(maxlen=_GUESSES_MOST)
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -117,12 +116,9 @@ class Gate:
         return ""
 
     def _unknown(self, headers: Headers) -> tuple[int, str]:
-        now_s = time.monotonic()
-        if "authorization" in headers or self._session_text(headers):
-            full = len(self._guesses) == _GUESSES_MOST
-            if full and now_s - self._guesses[0] < _GUESSES_WITHIN_S:
-                return 429, "too many wrong tokens; wait a minute"
-            self._guesses.append(now_s)
+        shown = "authorization" in headers or bool(self._session_text(headers))
+        if shown and not self._guesses.add():
+            return 429, "too many wrong tokens; wait a minute"
         return (
             401,
             "a token is needed: `ez open` prints a link for a browser, `ez token create` makes one for a program",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ezaigents.access import Access
+from ezaigents.api.guessing import Guesses
 from ezaigents.api.hub import Hub
+from ezaigents.api.pulse import Pulse
 from ezaigents.client import Client
 from ezaigents.settings import Settings
 
@@ -21,6 +23,8 @@ class Services:
         self.client = client
         self.access = access
         self.hub = Hub(client)
+        self.pulse = Pulse(client)
+        self.guesses = Guesses()
 
     @staticmethod
     def of(connection: HTTPConnection) -> Services:
@@ -29,5 +33,6 @@ class Services:
         return services
 
     async def close(self) -> None:
-        """End what goes on for ever."""
+        """End what goes on."""
+        await self.pulse.close()
         await self.hub.close()

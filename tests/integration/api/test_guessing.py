@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 from tests.integration.api.site import Site, open_site
 from tests.leaks import run
 
 from ezaigents.access import Role
-from ezaigents.api import gate
+from ezaigents.api import guessing
 from ezaigents.settings import Settings
 
 MOST = 30
@@ -62,7 +63,7 @@ def test_the_pause_is_over_after_a_while(settings: Settings, monkeypatch: pytest
     async def story() -> None:
         async with open_site(settings) as site:
             assert (await _guess(site, MOST + 1))[-1] == 429
-            monkeypatch.setattr(gate, "_GUESSES_WITHIN_S", 0.0)
+            monkeypatch.setattr(guessing, "_WITHIN_S", 0.0)
             assert await _guess(site, 1) == [401]
 
     run(story())
@@ -87,5 +88,26 @@ def test_the_cookies_of_other_programs_are_no_guesses(settings: Settings) -> Non
         async with open_site(settings) as site:
             assert await _guess(site, MOST + 5, cookie="theme=dark; _xsrf=2|ab|cd") == [401] * (MOST + 5)
             assert await _guess(site, 1) == [401]
+
+    run(story())
+
+
+def test_wrong_links_are_guesses(settings: Settings) -> None:
+    """Thirty codes that are no link's are 403; then it is 429 with Retry-After, and a right link works all the same."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+
+            async def enter(code: str) -> httpx2.Response:
+                return await site.get("/enter", token="", params={"code": code})
+
+            for _ in range(MOST + 5):
+                assert (await enter("")).status_code == 403
+            assert [(await enter("wrong")).status_code for _ in range(MOST)] == [403] * MOST
+            refused = await enter(f"ez_{'0' * 12}_{'A' * 43}")
+            assert refused.status_code == 429
+            assert int(refused.headers["retry-after"]) > 0
+            assert await _guess(site, 1) == [429]
+            assert (await enter(site.access.give_link().text)).status_code == 303
 
     run(story())

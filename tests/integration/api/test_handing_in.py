@@ -183,7 +183,11 @@ def test_while_the_engine_is_away_programs_are_told_to_come_back(
                     assert answer.status_code == 503
                     assert int(answer.headers["retry-after"]) > 0
                     assert answer.headers["content-type"] == PROBLEM
-                assert (await site.get("/api/health", token="")).json() == {"ok": False}
+
+                async def is_told() -> bool:
+                    return bool((await site.get("/api/health", token="")).json() == {"ok": False})
+
+                await until(is_told)
                 told = await site.get("/api/health")
                 assert told.status_code == 503
                 assert (told.json()["ok"], told.json()["alive"], told.json()["ready"]) == (False, True, False)

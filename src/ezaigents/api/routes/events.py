@@ -133,6 +133,7 @@ def _body(data: bytes) -> dict[str, object]:
 ROUTES = (
     Route(
         method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update,
-        queries=(_SINCE, _LAST, _OUTPUT), raises=(422,), given_as="text/event-stream", what="What happens, as it happens (server-sent events).",
+        queries=(_SINCE, _LAST, _OUTPUT), raises=(422,), given_as="text/event-stream",
+        what="What happens, as it happens (server-sent events).",
     ),
 )  # fmt: skip

@@ -12,7 +12,6 @@ from ezaigents.api.gate import role_of
 from ezaigents.api.route import Route
 from ezaigents.api.services import Services
 from ezaigents.client import Status
-from ezaigents.errors import RetryLater
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,17 +28,14 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 async def health(request: Request) -> Response:
-    """Ask the engine, and whether a host lives."""
-    services, why, ready = Services.of(request), "", False
-    try:
-        ready = bool(await services.client.hosts(at_once=True))
-    except RetryLater as error:
-        why = str(error)
-    told = Health(ok=ready)
+    """Whether the engine answers, and a host lives."""
+    services = Services.of(request)
+    beat = await services.pulse.beat()
+    told = Health(ok=beat.ready)
     if role_of(request.scope) is not None:
         durability = services.client.engine.durability
-        told = Health(ok=ready, alive=True, ready=ready, durability=durability, why=why)
-    return answer(request, told, 200 if ready else 503)
+        told = Health(ok=beat.ready, alive=True, ready=beat.ready, durability=durability, why=beat.why)
+    return answer(request, told, 200 if beat.ready else 503)
 
 
 async def status(request: Request) -> Response:

@@ -15,6 +15,7 @@ from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
 
 _CODE = Query(name="code", schema={"type": "string"}, what="What `ez open` printed; good once, for ten minutes.")
+_WAIT_S = 60
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -29,11 +30,15 @@ class Me(msgspec.Struct, frozen=True):
 async def enter(request: Request) -> Response:
     """Make a session of a link, and lead to the first page; the code is in no address from here on."""
     services = Services.of(request)
-    agent = request.headers.get("user-agent", "browser")
-    given = await asyncio.to_thread(services.access.redeem, request.query_params.get("code", ""), _printable(agent))
+    agent, code = request.headers.get("user-agent", "browser"), request.query_params.get("code", "")
+    given = await asyncio.to_thread(services.access.redeem, code, _printable(agent))
     if given is None:
+        accept = request.headers.get("accept", "")
+        if code and not services.guesses.add():
+            words = "too many wrong links; wait a minute"
+            return told(accept, 429, problem(429, words), {"retry-after": str(_WAIT_S)})
         words = "this link was used, or is too old; `ez open` prints a fresh one"
-        return told(request.headers.get("accept", ""), 403, problem(403, words))
+        return told(accept, 403, problem(403, words))
     response = RedirectResponse("/", 303)
     response.set_cookie(
         request.app.state.cookie,
@@ -70,7 +75,7 @@ def _printable(text: str) -> str:
 
 ROUTES = (
     Route(
-        method="GET", path="/enter", role=None, endpoint=enter, status=303, queries=(_CODE,), raises=(403,),
+        method="GET", path="/enter", role=None, endpoint=enter, status=303, queries=(_CODE,), raises=(403, 429),
         given_as="", what="Make a session of a link that `ez open` printed.",
     ),
     Route(
