@@ -6,7 +6,7 @@ docs/engine-keys.md lists the fields. Not its job: deciding anything.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ezaigents.codec import from_plain, to_json, to_pack
@@ -54,8 +54,12 @@ def task_from_hash(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
     return from_plain(values, Task)
 
 
-def packed_spec(spec: TaskSpec, run: Run) -> bytes:
-    """A task as submit.lua takes it."""
+def packed_run(run: Run, specs: Sequence[TaskSpec]) -> bytes:
+    """A run with tasks of it as submit.lua takes them."""
+    return to_pack((run.id, _run_fields(run), [_row(spec, run) for spec in specs]))
+
+
+def _row(spec: TaskSpec, run: Run) -> tuple[object, ...]:
     body = body_hash(spec, run) if spec.key else ""
     fields: list[Arg] = []
     for name, value, default in (
@@ -72,11 +76,9 @@ def packed_spec(spec: TaskSpec, run: Run) -> bytes:
     ):
         if value != default:
             fields += (name, value)
-    return to_pack(
-        (
-            spec.id, lane_of(spec.agent, spec.place), spec.priority, spec.delay_ms, spec.deadline_ms,
-            spec.on_parent_failure.value, spec.key, body, spec.parents, fields,
-        )
+    return (
+        spec.id, lane_of(spec.agent, spec.place), spec.priority, spec.delay_ms, spec.deadline_ms,
+        spec.on_parent_failure.value, spec.key, body, spec.parents, fields,
     )  # fmt: skip
 
 
@@ -91,8 +93,7 @@ def body_hash(spec: TaskSpec, run: Run) -> str:
     return hashlib.sha256(to_json(body)).hexdigest()[:16]
 
 
-def packed_run(run: Run) -> bytes:
-    """The run's fields as submit.lua takes them."""
+def _run_fields(run: Run) -> list[Arg]:
     flat: list[Arg] = []
     for name, value in (
         ("prompt", run.prompt),
@@ -108,7 +109,7 @@ def packed_run(run: Run) -> bytes:
     ):
         if value:
             flat += (name, value)
-    return to_pack(flat)
+    return flat
 
 
 def run_from_hash(run_id: str, fields: Mapping[bytes, bytes]) -> Run:

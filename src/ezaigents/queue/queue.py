@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +25,6 @@ from ezaigents.queue.fields import (
     error_fields,
     handed_back,
     packed_run,
-    packed_spec,
     result_fields,
     run_from_hash,
     task_from_hash,
@@ -35,6 +35,7 @@ from ezaigents.queue.scripts import Script, call_script, load_scripts
 from ezaigents.records import Answer, Approval, Claim, PatchState, Result, Run, Task, TaskSpec, TaskState
 
 _T = TypeVar("_T")
+_Row = tuple[Run, TaskSpec]
 _ADDING = ("submit", "revive", "send", "reserve")
 """Scripts that a full engine refuses; the others free memory, or soon will."""
 _PAUSE_S = 0.02
@@ -97,25 +98,36 @@ class Queue:
         Up to 100 tasks are all accepted or none; more go in batches of 100, parents first.
         Raises InputError (cycle, unknown parent), KeyConflict, QueueFull, EngineFull, EngineDown.
         """
-        check_specs(specs, run)
-        ordered = self._parents_first(specs)
+        return await self.submit_runs([(run, specs)], max_open=max_open)
+
+    async def submit_runs(
+        self, runs: Sequence[tuple[Run, Sequence[TaskSpec]]], *, max_open: int = 1_000_000
+    ) -> dict[str, str]:
+        """The same for several runs, in order: up to 100 tasks of all of them together are accepted or none."""
+        rows: list[_Row] = []
+        for run, specs in runs:
+            check_specs(specs, run)
+            rows += [(run, spec) for spec in self._parents_first(specs)]
         known: dict[str, str] = {}
-        for start in range(0, len(ordered), SUBMIT_BATCH):
-            await self._submit_batch(ordered[start : start + SUBMIT_BATCH], run, max_open, known)
+        for start in range(0, len(rows), SUBMIT_BATCH):
+            await self._submit_batch(rows[start : start + SUBMIT_BATCH], max_open, known)
         return known
 
-    async def _submit_batch(self, specs: Sequence[TaskSpec], run: Run, max_open: int, known: dict[str, str]) -> None:
+    async def _submit_batch(self, rows: Sequence[_Row], max_open: int, known: dict[str, str]) -> None:
         """Accept at most 100; `known` (submitted id -> accepted id) names parents, and gets these tasks' ids."""
         answer = Answer.RENAMED
         while answer is Answer.RENAMED:
-            batch = [self._with_known_parents(spec, known) for spec in specs]
-            args = [max_open, packed_run(run), run.id, *(packed_spec(spec, run) for spec in batch)]
-            word, number, detail = await self._transition("submit", args)
+            batch = [(run, self._with_known_parents(spec, known)) for run, spec in rows]
+            packed = [
+                packed_run(run, [spec for _, spec in of_run]) for run, of_run in groupby(batch, lambda row: row[0])
+            ]
+            word, number, detail = await self._transition("submit", [max_open, *packed])
             answer = Answer(word.decode())
-            self._refuse(answer, number, detail, batch)
+            specs = [spec for _, spec in batch]
+            self._refuse(answer, number, detail, specs)
             if answer is Answer.OK:
-                known.update((spec.id, spec.id) for spec in batch)
-            known.update((batch[index - 1].id, other.decode()) for index, other in detail)
+                known.update((spec.id, spec.id) for spec in specs)
+            known.update((specs[index - 1].id, other.decode()) for index, other in detail)
 
     @staticmethod
     def _parents_first(specs: Sequence[TaskSpec]) -> Sequence[TaskSpec]:

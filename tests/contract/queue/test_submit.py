@@ -230,3 +230,87 @@ async def test_delay_and_deadline_are_kept_and_due(rig: Rig) -> None:
     await rig.delay_ends(task_id)
     await rig.queue.promote()
     assert [claim.id for claim in await rig.claim()] == [task_id]
+
+
+# -- several runs in one call ----------------------------------------------------------------------------------------
+
+
+async def test_several_runs_are_accepted_in_one_call(rig: Rig) -> None:
+    """Each run keeps its own prompt, count and tasks, and tasks are given out in the order of the runs."""
+    runs = [rig.new_run(prompt=f"prompt {number}") for number in range(3)]
+    specs = [[rig.spec(run) for _ in range(number + 1)] for number, run in enumerate(runs)]
+    known = await rig.queue.submit_runs(list(zip(runs, specs, strict=True)))
+    ids = [spec.id for of_run in specs for spec in of_run]
+    assert known == {one: one for one in ids}
+    for run, of_run in zip(runs, specs, strict=True):
+        stored = await rig.queue.run(run.id)
+        assert stored is not None
+        assert (stored.prompt, stored.counts.total, stored.counts.open) == (run.prompt, len(of_run), len(of_run))
+        assert {(await rig.task(spec.id)).run for spec in of_run} == {run.id}
+    assert [claim.id for claim in await rig.claim(10)] == ids
+
+
+@pytest.mark.parametrize("max_open", [2, 3])
+async def test_of_several_runs_all_are_accepted_or_none(rig: Rig, max_open: int) -> None:
+    """Runs that do not all fit are refused whole: no task, no run and no event is left of the first ones."""
+    runs = [rig.new_run() for _ in range(3)]
+    handed = [(run, [rig.spec(run)]) for run in runs]
+    if max_open == len(runs):
+        await rig.queue.submit_runs(handed, max_open=max_open)
+        return
+    with pytest.raises(QueueFull):
+        await rig.queue.submit_runs(handed, max_open=max_open)
+    assert await rig.counts() == {}
+    assert [await rig.queue.run(run.id) for run in runs] == [None] * 3
+    assert await rig.raw("XLEN", rig.keys.events()) == 0
+
+
+async def test_a_conflict_in_one_run_refuses_all(rig: Rig) -> None:
+    """A key that was used with another body in an earlier run of the call, or before it, leaves nothing written."""
+    for before in (True, False):
+        first, other = rig.new_run(), rig.new_run(prompt="another")
+        handed = [(run, [rig.spec(run, key=f"k{before}")]) for run in (first, other)]
+        if before:
+            await rig.queue.submit_runs(handed[:1])
+        counted = await rig.counts()
+        with pytest.raises(KeyConflict) as refusal:
+            await rig.queue.submit_runs(handed[1:] if before else handed)
+        assert refusal.value.task_id == handed[0][1][0].id
+        assert await rig.counts() == counted
+        assert await rig.queue.run(other.id) is None
+
+
+async def test_one_key_in_two_runs_of_a_call_is_the_first_run(rig: Rig) -> None:
+    """The second run of a call with the key and body of the first leaves no run behind."""
+    runs = [rig.new_run(), rig.new_run()]
+    first, second = (rig.spec(run, key="k") for run in runs)
+    known = await rig.queue.submit_runs([(runs[0], [first]), (runs[1], [second])])
+    assert known == {first.id: first.id, second.id: first.id}
+    assert await rig.counts() == {"accepted": 1, "ready": 1}
+    assert await rig.queue.run(runs[1].id) is None
+
+
+async def test_one_id_in_two_runs_of_a_call_is_refused(rig: Rig) -> None:
+    """An id belongs to one run, also within one call."""
+    runs = [rig.new_run(), rig.new_run()]
+    spec = rig.spec(runs[0])
+    with pytest.raises(KeyConflict):
+        await rig.queue.submit_runs([(runs[0], [spec]), (runs[1], [changed(spec, run=runs[1].id)])])
+    assert await rig.counts() == {}
+
+
+async def test_runs_with_more_than_a_batch_of_tasks_are_whole(rig: Rig) -> None:
+    """A run that is cut at the hundredth task keeps its parents and its count."""
+    runs = [rig.new_run(), rig.new_run()]
+    handed = []
+    for run in runs:
+        parts = [rig.spec(run) for _ in range(80)]
+        parents = tuple(spec.id for spec in parts)
+        handed.append((run, [*parts, rig.spec(run, parents=parents, on_parent_failure=OnParentFailure.RUN)]))
+    await rig.queue.submit_runs(handed)
+    assert await rig.counts() == {"accepted": 162, "ready": 160, "blocked": 2}
+    for run, specs in handed:
+        stored = await rig.queue.run(run.id)
+        assert stored is not None
+        assert stored.counts.total == 81
+        assert (await rig.task(specs[-1].id)).open_parents == 80

@@ -15,7 +15,7 @@ from ezaigents.queue.fields import (
     body_hash,
     claim_from_row,
     error_fields,
-    packed_spec,
+    packed_run,
     result_fields,
     run_from_hash,
     task_from_hash,
@@ -31,9 +31,14 @@ def _pairs(flat: list[Any]) -> dict[str, Any]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _packed(spec: TaskSpec) -> list[Any]:
+    (task,) = from_pack(packed_run(RUN, [spec]), list[Any])[-1]
+    return list(task)
+
+
 def test_only_what_differs_from_its_default_is_stored() -> None:
     """A plain task costs no field of its own beside those that submit writes."""
-    assert from_pack(packed_spec(SPEC, RUN), list[Any])[-1] == []
+    assert _packed(SPEC)[-1] == []
 
 
 @given(
@@ -53,7 +58,7 @@ def test_what_is_stored_is_read_back(
         SPEC, title=title, payload=payload, priority=priority, max_attempts=attempts, deadline_ms=deadline_ms,
         kind=kind, on_parent_failure=rule,
     )  # fmt: skip
-    row = from_pack(packed_spec(spec, RUN), list[Any])
+    row = _packed(spec)
     raw = {name.encode(): str(value).encode() for name, value in _pairs(row[-1]).items()}
     task = task_from_hash(ID, raw | {b"state": b"ready", b"run": ID.encode(), b"lane": row[1].encode()})
     assert (task.title, task.payload, task.priority) == (title, payload, priority)
