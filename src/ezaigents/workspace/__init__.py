@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         TooManyChanges,
         human_size,
     )
-    from ezaigents.workspace.inputs import resolve_inputs
+    from ezaigents.workspace.inputs import InputResolver, resolve_inputs
     from ezaigents.workspace.intent import PendingApply, pending_applies
     from ezaigents.workspace.merge import merge3
     from ezaigents.workspace.naming import canonical
@@ -74,6 +74,7 @@ __all__ = [
     "FileTooLarge",
     "FileUnreadable",
     "FoundFile",
+    "InputResolver",
     "IntentDamaged",
     "NoRoomToApply",
     "NotRegular",
@@ -140,7 +141,7 @@ _FILES = {
         "TooManyChanges",
         "human_size",
     ),
-    "inputs": ("resolve_inputs",),
+    "inputs": ("InputResolver", "resolve_inputs"),
     "overlay_log": ("carry_over",),
     "intent": ("PendingApply", "pending_applies"),
     "merge": ("merge3",),

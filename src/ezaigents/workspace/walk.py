@@ -40,12 +40,12 @@ def walk(
     `on_skipped(path, reason)` hears of unreadable folders.
     Raises FileMissing, and NotRegular when `start` is neither.
     """
-    base = Path(root)
     start = start.strip("/")
-    state = _state_of(base, start)
+    state = _state_of(root, start)
     if stat.S_ISREG(state.st_mode):
         yield FoundFile(start, state.st_size)
         return
+    base = Path(root)
     if not stat.S_ISDIR(state.st_mode):
         raise NotRegular(start, f"not a file but {kind_of(state.st_mode)}")
     hidden = _identity(home)
@@ -91,11 +91,11 @@ def list_folder(root: str | Path, folder: str = "", *, home: Path | None = None)
     return folders, files
 
 
-def _state_of(base: Path, start: str) -> os.stat_result:
+def _state_of(root: str | Path, start: str) -> os.stat_result:
     try:
-        return os.lstat(base / start)
+        return os.lstat(f"{root}/{start}" if start else root)
     except OSError as error:
-        raise FileMissing(start or str(base), "no such file or folder") from error
+        raise FileMissing(start or str(root), "no such file or folder") from error
 
 
 def _identity(home: Path | None) -> tuple[int, int] | None:

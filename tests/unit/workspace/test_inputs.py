@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ezaigents.errors import InputError
-from ezaigents.workspace import PathOutside, place_id, resolve_inputs
+from ezaigents.workspace import InputResolver, PathOutside, place_id, resolve_inputs
 
 
 @pytest.fixture
@@ -79,3 +79,24 @@ def test_place_id_tells_places_apart() -> None:
     }
     assert len(ids) == 3
     assert all(len(name) == 10 and int(name, 16) >= 0 for name in ids)
+
+
+@pytest.mark.parametrize(
+    "arg",
+    [
+        "a.py", "./a.py", "../src//a.py", "link/a.py", "link/../src/a.py", "../link", "../link/", "sub/.", "sub/..",
+        "sub/back", "sub/back/a.py", "away/a.py",
+    ],
+)  # fmt: skip
+def test_however_a_path_is_named_it_is_the_real_one(root: Path, arg: str) -> None:
+    """What comes out is where the file system leads, also for a name in a folder that was resolved before."""
+    (root / "src" / "sub").mkdir()
+    (root / "link").symlink_to("src")
+    (root / "src" / "link").symlink_to("../src")
+    (root / "src" / "sub" / "back").symlink_to("..")
+    (root / "src" / "away").symlink_to(root.parent / "elsewhere")
+    (root.parent / "elsewhere").symlink_to(root / "src")
+    resolver = InputResolver(root, root / "src")
+    relative = os.path.relpath(os.path.realpath(root / "src" / arg), root)
+    for _ in range(2):
+        assert resolver.resolve([arg]) == ["" if relative == "." else relative]
