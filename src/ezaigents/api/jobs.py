@@ -6,7 +6,6 @@ Not its job: handing it in (routes/tasks).
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -16,7 +15,7 @@ from ezaigents.errors import InputError
 from ezaigents.records import TaskKind
 from ezaigents.sandbox import parse_command
 from ezaigents.settings import Settings
-from ezaigents.workspace import resolve_inputs
+from ezaigents.workspace import InputResolver
 
 JOBS_MOST = 100
 _PATHS_MOST = 1000
@@ -56,8 +55,16 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     record: bool = False
 
 
-def wish_of(asked: JobSpec, settings: Settings, key: str = "") -> Wish:
-    """The wish behind what was asked for. Raises InputError naming the field, and what paths are refused for."""
+def resolver_of(settings: Settings) -> InputResolver:
+    """Paths as programs name them: from the workspace on."""
+    return InputResolver(settings.workspace, settings.workspace, home=settings.home_path)
+
+
+def wish_of(asked: JobSpec, resolver: InputResolver, key: str = "") -> Wish:
+    """The wish behind what was asked for. Raises InputError naming the field, and what paths are refused for.
+
+    `resolver`: one for all jobs of a request.
+    """
     check_prompt(asked.prompt)
     _within("priority", asked.priority, 0, _PRIORITY_MOST)
     _within("delay_s", asked.delay_s, 0, _LATER_MOST_S)
@@ -70,7 +77,7 @@ def wish_of(asked: JobSpec, settings: Settings, key: str = "") -> Wish:
         raise InputError("paths", "holds a NUL character")
     return Wish(
         prompt=asked.prompt,
-        paths=_paths(asked, settings),
+        paths=_paths(asked, resolver),
         agent=asked.agent,
         kind=asked.kind,
         priority=asked.priority,
@@ -92,10 +99,9 @@ def _command(line: str) -> tuple[str, ...]:
         raise InputError("check", error.message) from error
 
 
-def _paths(asked: JobSpec, settings: Settings) -> tuple[str, ...]:
-    root = Path(settings.workspace)
+def _paths(asked: JobSpec, resolver: InputResolver) -> tuple[str, ...]:
     try:
-        return tuple(resolve_inputs(settings.workspace, root, asked.paths or (".",), home=settings.home_path))
+        return tuple(resolver.resolve(asked.paths or (".",)))
     except InputError as error:
         raise InputError("paths", error.message) from error
 

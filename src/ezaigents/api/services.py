@@ -8,7 +8,7 @@ from ezaigents.access import Access
 from ezaigents.api.guessing import Guesses
 from ezaigents.api.hub import Hub
 from ezaigents.api.pulse import Pulse
-from ezaigents.client import Client
+from ezaigents.client import Client, Lookout
 from ezaigents.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Services:
         self.hub = Hub(client)
         self.pulse = Pulse(client)
         self.guesses = Guesses()
+        self.lookout = Lookout(client)
 
     @staticmethod
     def of(connection: HTTPConnection) -> Services:
@@ -36,3 +37,4 @@ class Services:
         """End what goes on."""
         await self.pulse.close()
         await self.hub.close()
+        await self.lookout.close()

@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from ezaigents.client.approving import Decided
     from ezaigents.client.backlog import Backlog, DeadReason, LaneRow, backlog_of
     from ezaigents.client.choosing import Choice, choose_agent
-    from ezaigents.client.client import Client, check_agent
+    from ezaigents.client.client import Client
     from ezaigents.client.configuration import KeyPresence, SettingRow, key_rows, setting_rows
     from ezaigents.client.costs import CostRow, Costs, LimitRow, costs_of, spent_today
     from ezaigents.client.halt import Halted
+    from ezaigents.client.handing import check_agent
     from ezaigents.client.hints import Hints, open_hints
+    from ezaigents.client.inputs import InputFiles
     from ezaigents.client.listing import Page, Sought, list_page
     from ezaigents.client.lookup import check_ids, find, task_ids, tasks_by_id, tasks_of
     from ezaigents.client.measuring import AgentSpending, Figures, figures
     from ezaigents.client.operator import Locks, Operator
+    from ezaigents.client.outlook import Lookout, Outlook
     from ezaigents.client.overlaps import AtFile, SharedFile, shared_files
     from ezaigents.client.patchfile import patch_of
-    from ezaigents.client.planning import Plan, check_able, check_files, named, plan
+    from ezaigents.client.planning import Plan, check_able, check_files, named, plan, plan_in, with_forecast
     from ezaigents.client.problems import Problem
     from ezaigents.client.shapes import (
         CountsRow,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         RunResult,
         TaskDetail,
         TaskRow,
+        accepted_row,
         counts_of,
         counts_row,
         run_detail,
@@ -66,11 +70,14 @@ __all__ = [
     "Handed",
     "Hints",
     "HostRow",
+    "InputFiles",
     "KeyPresence",
     "LaneRow",
     "LimitRow",
     "Locks",
+    "Lookout",
     "Operator",
+    "Outlook",
     "Page",
     "Plan",
     "Problem",
@@ -85,6 +92,7 @@ __all__ = [
     "TaskDetail",
     "TaskRow",
     "Wish",
+    "accepted_row",
     "backlog_of",
     "card_row",
     "check_able",
@@ -106,6 +114,7 @@ __all__ = [
     "patch_of",
     "place_of_event",
     "plan",
+    "plan_in",
     "rss_of",
     "run_detail",
     "run_result",
@@ -119,6 +128,7 @@ __all__ = [
     "tasks_by_id",
     "tasks_of",
     "with_costs",
+    "with_forecast",
 ]
 
 _FILES = {
@@ -128,10 +138,9 @@ _FILES = {
         "Choice",
         "choose_agent",
     ),
-    "client": (
-        "Client",
-        "check_agent",
-    ),
+    "client": ("Client",),
+    "handing": ("check_agent",),
+    "inputs": ("InputFiles",),
     "configuration": ("KeyPresence", "SettingRow", "key_rows", "setting_rows"),
     "costs": ("CostRow", "Costs", "LimitRow", "costs_of", "spent_today"),
     "halt": ("Halted",),
@@ -155,7 +164,8 @@ _FILES = {
     ),
     "overlaps": ("AtFile", "SharedFile", "shared_files"),
     "patchfile": ("patch_of",),
-    "planning": ("Plan", "check_able", "check_files", "named", "plan"),
+    "outlook": ("Lookout", "Outlook"),
+    "planning": ("Plan", "check_able", "check_files", "named", "plan", "plan_in", "with_forecast"),
     "problems": ("Problem",),
     "shapes": (
         "CountsRow",
@@ -163,6 +173,7 @@ _FILES = {
         "RunResult",
         "TaskDetail",
         "TaskRow",
+        "accepted_row",
         "counts_of",
         "counts_row",
         "run_detail",

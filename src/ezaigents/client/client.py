@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ezaigents.client.choosing import unknown_agent
 from ezaigents.client.company import look_round
+from ezaigents.client.handing import HOW_TO_START, Handing, no_host
+from ezaigents.client.inputs import InputFiles
 from ezaigents.client.listing import Page, Sought, list_page
 from ezaigents.client.operator import Operator
 from ezaigents.client.status import (
@@ -23,22 +24,20 @@ from ezaigents.client.status import (
     rss_of,
     used_memory,
 )
-from ezaigents.client.submit import CHANGING_KINDS, FilesTaken, Handed, Wish, build_run, other_ids
+from ezaigents.client.submit import Handed, Wish
 from ezaigents.client.watch import Event, Progress, events, events_after, watch_run
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
-from ezaigents.errors import AgentUnavailable, EngineDown, InputError, NotRunning, TaskGone
+from ezaigents.errors import EngineDown, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
-from ezaigents.ids import IdMaker
 from ezaigents.queue import Keys, Queue, find_in_history
-from ezaigents.records import AgentCard, AgentState, Answer, HostCard, PatchState, Run, Task
+from ezaigents.records import Answer, HostCard, PatchState, Run, Task
 from ezaigents.settings import Settings
-from ezaigents.team import Overlap, Team
+from ezaigents.team import Team
 from ezaigents.workspace import place_id
 
 _PATIENCE_S = 30.0
 _READ_BATCH = 500
-HOW_TO_START = "start one with `ez up`"
 
 
 class Client:
@@ -53,8 +52,10 @@ class Client:
         self.queue = Queue(connection, keys, patience_s=_PATIENCE_S)
         self._connection = connection
         self.team = Team(settings, connection, self.queue, SystemClock())
+        self.place = place_id(home_id(settings.home_path), settings.workspace)
+        """The id of this client's workspace, as seen from its data folder."""
         self.operator = Operator(settings, engine, connection, self.queue, self.team, self.place)
-        self._make_id = IdMaker(SystemClock())
+        self._handing = Handing(settings, self.queue, self.team)
 
     @classmethod
     @asynccontextmanager
@@ -84,7 +85,7 @@ class Client:
         heard.append(client)
         try:
             if need_host and not await client.hosts():
-                raise NotRunning(_no_host(settings))
+                raise NotRunning(no_host(settings))
             yield client
         finally:
             await client.team.close()
@@ -92,11 +93,6 @@ class Client:
             await connection.close()
 
     # -- who is there --------------------------------------------------------------------------------------------
-
-    @property
-    def place(self) -> str:
-        """The id of this client's workspace, as seen from its data folder."""
-        return place_id(home_id(self.settings.home_path), self.settings.workspace)
 
     async def hosts(self, *, at_once: bool = False) -> list[HostCard]:
         """The hosts that live. `at_once`: raise EngineDown when the engine does not answer now."""
@@ -108,16 +104,28 @@ class Client:
 
         `need_host`: raise NotRunning where none lives (any more).
         """
+        hosts, agents = await self._company()
+        if need_host and not hosts:
+            raise NotRunning(no_host(self.settings))
+        return agents
+
+    async def company(self) -> tuple[tuple[HostCard, ...], tuple[AgentPresence, ...]]:
+        """The hosts that live and every agent, by one look. Raises NotRunning where none lives (any more)."""
+        hosts, agents = await self._company()
+        if not hosts:
+            raise NotRunning(no_host(self.settings))
+        return tuple(hosts), tuple(agents)
+
+    async def _company(self) -> tuple[list[HostCard], list[AgentPresence]]:
         busy, paused = await self._busy(), await self.queue.paused()
         rows: dict[str, AgentPresence] = {}
         members = await look_round(self.queue, self.team, self.settings)
-        if need_host and not any(member.lives for member in members):
-            raise NotRunning(_no_host(self.settings))
         for member in members:
             for card in member.seen.card.agents:
                 row = agent_row(card, member, busy.get(card.name, 0), paused)
                 rows[card.name] = both_rows(rows[card.name], row) if card.name in rows else row
-        return sorted(rows.values(), key=lambda row: row.name)
+        hosts = [member.seen.card for member in members if member.lives]
+        return hosts, sorted(rows.values(), key=lambda row: row.name)
 
     async def status(self, agents: Sequence[AgentPresence] | None = None) -> Status:
         """What `ez status` shows. `agents`: where somebody has looked already."""
@@ -148,41 +156,24 @@ class Client:
 
     async def submit(self, wish: Wish) -> Handed:
         """Hand in a run. Raises InputError, AgentUnavailable, QueueFull, FilesTaken, KeyConflict, EngineFull."""
-        hosts = await self.hosts()
-        if not hosts:  # the last one has left since we connected
-            raise NotRunning(_no_host(self.settings))
-        cards = [card for host in hosts for card in host.agents]
-        check_agent(wish.agent, cards)
-        if not any(self.place in host.places for host in hosts):
-            raise NotRunning(
-                f"the fleet on {self.settings.home} does not serve the workspace {self.settings.workspace}; "
-                "start one here with `ez up --name OTHER`"
-            )
-        handed = await asyncio.to_thread(
-            build_run,
-            wish,
-            home=self.settings.home_path,
-            workspace=self.settings.workspace_path,
-            place=self.place,
-            make_id=self._make_id,
-            whole=any(card.whole for card in cards if card.name == wish.agent),
-        )
-        overlaps = await self._overlaps(wish, handed)
-        known = await self.queue.submit(handed.specs, run=handed.run, max_open=self.settings.queue_max_open)
-        specs = other_ids(handed.specs, known)
-        run = handed.run
-        if specs[0].id != handed.specs[0].id:
-            run = await self._run_of(specs[0].id) or run
-        return Handed(run=run, specs=specs, paths=handed.paths, overlaps=overlaps)
+        return (await self.submit_all([wish]))[0]
 
-    async def _overlaps(self, wish: Wish, handed: Handed) -> tuple[Overlap, ...]:
-        """Who is at files that this job is to change. Raises FilesTaken where that is not wanted."""
-        if wish.kind not in CHANGING_KINDS:
-            return ()
-        overlaps = await self.team.radar.look(self.place, handed.paths)
-        if overlaps and self.settings.overlap == "block":
-            raise FilesTaken(overlaps)
-        return tuple(overlaps)
+    async def submit_all(self, wishes: Sequence[Wish]) -> list[Handed]:
+        """Hand in runs, each as `submit` does, in order; up to 100 tasks are taken together, or none of them.
+
+        Where there are more, those before the refused ones stay taken.
+        """
+        files = InputFiles(self.settings.workspace_path, self.settings.home_path)
+        return await self.submit_planned(lambda: wishes, await self.hosts(), files)
+
+    async def submit_planned(
+        self, plan: Callable[[], Sequence[Wish]], hosts: Sequence[HostCard], files: InputFiles
+    ) -> list[Handed]:
+        """The same for what `plan` returns, which is called in a thread and may look at `files`.
+
+        `hosts`: who lives, by whoever has looked.
+        """
+        return await self._handing.hand_in(plan, hosts, self.place, files)
 
     async def watch(self, run_id: str) -> AsyncIterator[Progress]:
         """Yield a run's progress until nothing of it is open."""
@@ -312,9 +303,6 @@ class Client:
         heard: int = await self._connection.call("PUBLISH", self.queue.keys.control(name), word)
         return heard
 
-    async def _run_of(self, task_id: str) -> Run | None:
-        return await self.queue.run((await self.queue.task(task_id)).run)
-
     async def _all_ids(self) -> list[str]:
         prefix = self.queue.keys.task("")
         cursor, ids = b"0", set[str]()
@@ -333,19 +321,6 @@ class Client:
                 agent = lane.decode().partition("@")[0]
                 busy[agent] = busy.get(agent, 0) + 1
         return busy
-
-
-def _no_host(settings: Settings) -> str:
-    return f"no host runs on {settings.home}; its tasks are safe; {HOW_TO_START}"
-
-
-def check_agent(name: str, cards: Sequence[AgentCard]) -> None:
-    """Raise InputError (with the nearest name) for an unknown agent, AgentUnavailable for one that cannot work."""
-    found = [card for card in cards if card.name == name]
-    if not found:
-        raise unknown_agent(name, [card.name for card in cards])
-    if all(card.state is AgentState.UNAVAILABLE for card in found):
-        raise AgentUnavailable(name, found[0].reason)
 
 
 def _words_without_engine(settings: Settings) -> str:

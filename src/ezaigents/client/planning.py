@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ezaigents.client.choosing import Choice, choose_agent, unknown_agent
+from ezaigents.client.inputs import InputFiles
+from ezaigents.client.outlook import Outlook, look_out
 from ezaigents.client.status import AgentPresence
 from ezaigents.client.submit import Wish
 from ezaigents.errors import InputError
-from ezaigents.records import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ezaigents.client.client import Client
     from ezaigents.settings import Settings
 
-_HISTORY = 500
-"""So many of the tasks that ended last are looked at for what such a job cost."""
 _PRICED_INPUT, _PRICED_OUTPUT = 1_000_000, 200_000
 _FILES_SIZED = 2000
 _MICRO = 1_000_000
@@ -47,21 +45,46 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 async def plan(client: Client, wish: Wish) -> Plan:
     """Name the agent, and say what it may cost. Raises InputError, NotRunning."""
-    from ezaigents.budget import Prices
+    outlook, settings = await look_out(client), client.settings
+    files = InputFiles(settings.workspace_path, settings.home_path)
+    return await asyncio.to_thread(_planned, outlook, settings, wish, files)
 
-    agents = await client.agents(need_host=True)
-    prices = await asyncio.to_thread(Prices.load, client.settings)
-    choice = None
+
+def _planned(outlook: Outlook, settings: Settings, wish: Wish, files: InputFiles) -> Plan:
+    return with_forecast(plan_in(outlook, settings, wish, files), outlook, files)
+
+
+def plan_in(outlook: Outlook, settings: Settings, wish: Wish, files: InputFiles) -> Plan:
+    """Name the agent, by one look at the fleet that may serve many jobs; there is no forecast in it yet.
+
+    Looks at the disk: for a thread. Raises InputError.
+    """
+    choice, agents = None, outlook.agents
     if wish.agent == "auto":
-        choice = choose_agent(wish.kind, wish.prompt, agents, lambda route: _price_of(prices, route))
+        choice = choose_agent(wish.kind, wish.prompt, agents, lambda route: _price_of(outlook.prices, route))
         wish = msgspec.structs.replace(wish, agent=choice.agent)
     agent = named(wish.agent, agents)
     check_able(agent, wish)
-    if wish.check and client.settings.commands == "off":
+    if wish.check and settings.commands == "off":
         raise InputError("check", "commands are switched off: set commands = 'sandboxed', or leave the check out")
-    await asyncio.to_thread(check_files, client.settings, wish)
-    forecast = await _forecast(client, wish, agent, prices) if agent.models else None
-    return Plan(wish=wish, agent=agent, choice=choice, forecast=forecast)
+    files.check(wish.paths)
+    return Plan(wish=wish, agent=agent, choice=choice)
+
+
+def with_forecast(planned: Plan, outlook: Outlook, files: InputFiles) -> Plan:
+    """The same plan with what it may cost; without where no model or no price is known. For a thread."""
+    from ezaigents.budget import forecast_tasks
+
+    agent, wish = planned.agent, planned.wish
+    if not agent.models:
+        return planned
+    provider, _, model = agent.models[0].partition(":")
+    price = outlook.prices.price(provider, model, _now_ms())
+    if price is None:  # the fleet itself refuses the call
+        return planned
+    sizes = [files.size_bytes(wish.paths, _FILES_SIZED)]
+    past = outlook.costs.get((agent.name, wish.kind.value), ())
+    return msgspec.structs.replace(planned, forecast=forecast_tasks(sizes, price, past))
 
 
 def named(name: str, agents: Sequence[AgentPresence]) -> AgentPresence:
@@ -85,12 +108,7 @@ def check_able(agent: AgentPresence, wish: Wish) -> None:
 
 def check_files(settings: Settings, wish: Wish) -> None:
     """Refuse a job without files. Raises InputError."""
-    from ezaigents.workspace import walk_inputs
-
-    files = walk_inputs(settings.workspace_path, wish.paths or ("",), home=settings.home_path)
-    if next(iter(files), None) is None:
-        names = ", ".join(repr(path or ".") for path in wish.paths or ("",))
-        raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
+    InputFiles(settings.workspace_path, settings.home_path).check(wish.paths)
 
 
 # -- money ---------------------------------------------------------------------------------------------------------
@@ -105,31 +123,6 @@ def _price_of(prices: Prices, route: str) -> int | None:
     if price is None:
         return None
     return cost_microusd(Usage(input=_PRICED_INPUT, output=_PRICED_OUTPUT), price)
-
-
-async def _forecast(client: Client, wish: Wish, agent: AgentPresence, prices: Prices) -> Forecast | None:
-    """What the run may cost; None where the price is not known: then the fleet itself refuses the call."""
-    from ezaigents.budget import forecast_tasks
-
-    provider, _, model = agent.models[0].partition(":")
-    price = prices.price(provider, model, _now_ms())
-    if price is None:
-        return None
-    past = await _past_costs(client, agent.name, wish.kind.value)
-    return forecast_tasks([await asyncio.to_thread(_size_bytes, client, wish)], price, past)
-
-
-async def _past_costs(client: Client, agent: str, kind: str) -> list[int]:
-    tasks = await client.last_ended(_HISTORY)
-    alike = [task for task in tasks if task.agent == agent and task.kind.value == kind and task.state is TaskState.DONE]
-    return [task.cost_microusd for task in alike if task.calls and not task.simulated]
-
-
-def _size_bytes(client: Client, wish: Wish) -> int:
-    from ezaigents.workspace import walk_inputs
-
-    files = walk_inputs(client.settings.workspace_path, wish.paths or ("",), home=client.settings.home_path)
-    return sum(file.size_bytes for file in islice(files, _FILES_SIZED))
 
 
 def _now_ms() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ezaigents.client.patchfile import patch_of
-from ezaigents.records import Approval, PatchState, Run, RunCounts, Task, TaskKind, TaskState
+from ezaigents.records import Approval, PatchState, Run, RunCounts, Task, TaskKind, TaskSpec, TaskState
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +93,15 @@ class RunDetail(RunResult, frozen=True, kw_only=True):
 def task_row(task: Task, home: Path) -> TaskRow:
     """A task as it is promised."""
     return TaskRow(**_row(task, home))
+
+
+def accepted_row(spec: TaskSpec) -> TaskRow:
+    """A task that was accepted a moment ago, in the state in which it was."""
+    state = TaskState.BLOCKED if spec.parents else TaskState.DELAYED if spec.delay_ms else TaskState.READY
+    return TaskRow(
+        id=spec.id, state=state, agent=spec.agent, path=spec.title, summary="", report="", patch="", cost_microusd=0,
+        simulated=False,
+    )  # fmt: skip
 
 
 def run_result(run_id: str, tasks: Sequence[Task], home: Path) -> RunResult:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from ezaigents.client.inputs import InputFiles
 from ezaigents.codec import printable
 from ezaigents.errors import InputError, LimitReached
 from ezaigents.policy import PROMPT_INLINE_MAX_BYTES
 from ezaigents.records import OnParentFailure, Run, TaskKind, TaskSpec
 from ezaigents.team import Overlap
-from ezaigents.workspace import FoundFile, walk_inputs
+from ezaigents.workspace import FoundFile
 
 PROMPT_MAX_BYTES = 1024 * 1024
-MOST_FILES = 200_000
 _PATHS_LOOKED_AT = 2000
 CHANGING_KINDS = frozenset({TaskKind.EDIT, TaskKind.TEST, TaskKind.DOCUMENT})
 
@@ -38,13 +38,14 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it was handed in: `specs` in the order of their files, the summary task last.
 
     `paths`: its files, the first 2,000. `overlaps`: where running tasks were at them when it was handed in; looked at
-    only for a kind that changes files.
+    only for a kind that changes files. `again`: its key was used before, and it is the run of that time.
     """
 
     run: Run
     specs: tuple[TaskSpec, ...]
     paths: tuple[str, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    again: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_run(
-    wish: Wish, *, home: Path, workspace: Path, place: str, make_id: Callable[[], str], whole: bool = False
+    wish: Wish,
+    inputs: InputFiles,
+    *,
+    home: Path,
+    workspace: Path,
+    place: str,
+    make_id: Callable[[], str],
+    whole: bool = False,
 ) -> Handed:
     """Plan a run: tasks of a sensible size over the files, and a summary task that waits for all of them.
 
@@ -79,14 +87,7 @@ def build_run(
     Raises InputError for an empty folder, too many files or too long a prompt.
     """
     check_prompt(wish.prompt)
-    files: list[FoundFile] = []
-    for file in walk_inputs(workspace, wish.paths or ("",), home=home):
-        files.append(file)
-        if len(files) > MOST_FILES:
-            raise InputError("path", f"more than {MOST_FILES:,} files; name fewer folders")
-    if not files:
-        names = ", ".join(repr(path or ".") for path in wish.paths or ("",))
-        raise InputError("path", f"no files in {names} (ignored ones are left out); name a folder with files")
+    files = inputs.all(wish.paths)
     run_id = make_id()
     # The same wish under the same key must become the same tasks, so its lists may not be named after the run.
     lists = _name_by_content(wish, files) if wish.key else run_id

@@ -160,6 +160,76 @@ def test_a_full_queue_says_so(settings: Settings) -> None:
     run(story())
 
 
+def test_a_list_that_does_not_fit_is_refused_whole(settings: Settings) -> None:
+    """Where a list would fill the queue none of its jobs is taken, so that all of it may be sent again."""
+
+    async def story() -> None:
+        async with open_site(settings, queue_max_open=5) as site:
+            site.write("a.py")
+            answer = await site.post("/api/tasks", [JOB] * 3)
+            assert answer.status_code == 503
+            assert await site.accepted() == 0
+
+    run(story())
+
+
+def test_a_key_of_a_list_that_was_used_is_named_by_its_place(settings: Settings) -> None:
+    """A key with another body refuses the whole list, and the answer says which job it is."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            site.write("a.py")
+            await site.finish(key="used")
+            before = await site.accepted()
+            answer = await site.post("/api/tasks", [{**JOB, "key": "new"}, {**JOB, "key": "used", "priority": 1}])
+            assert answer.status_code == 409
+            assert answer.json()["field"] == "[1].key"
+            assert await site.accepted() == before
+
+    run(story())
+
+
+def test_tasks_are_told_in_the_state_in_which_they_were_accepted(settings: Settings) -> None:
+    """Ready, delayed or blocked at first; and as they are now where the same job is handed in again."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            site.write("a.py")
+            assert [row["state"] for row in await site.hand_in(delay_s=500)] == ["delayed", "blocked"]
+            assert [row["state"] for row in await site.hand_in()] == ["ready", "blocked"]
+            rows = await site.finish(key="mine")
+            again = await site.hand_in(key="mine")
+            assert [row["state"] for row in again] == ["done", "done"]
+            assert [row["id"] for row in again] == [row["id"] for row in rows]
+
+    run(story())
+
+
+def test_a_run_of_many_tasks_is_told_whole(settings: Settings) -> None:
+    """A job of more tasks than one call of the queue takes is answered like any other."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            site.write(*(f"{number:03}.py" for number in range(120)))
+            rows = await site.hand_in(delay_s=500)
+            assert [row["path"] for row in rows] == [*(f"{number:03}.py" for number in range(120)), "summary"]
+            assert {row["state"] for row in rows[:-1]} == {"delayed"}
+
+    run(story())
+
+
+def test_a_file_is_in_the_job_that_follows_it(settings: Settings) -> None:
+    """Nothing of the workspace is kept from one request to the next: what was just written is worked on."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            for number in range(3):
+                site.write(f"{number}.py")
+                assert len(await site.hand_in(delay_s=500)) == number + 2
+
+    run(story())
+
+
 # -- while the engine is away --------------------------------------------------------------------------------------
 
 

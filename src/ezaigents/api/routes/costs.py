@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ezaigents.access import Role
 from ezaigents.api.answers import answer, read_body
-from ezaigents.api.jobs import JobSpec, wish_of
+from ezaigents.api.jobs import JobSpec, resolver_of, wish_of
 from ezaigents.api.parameters import whole_number
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
@@ -59,7 +59,7 @@ async def forecast(request: Request) -> Response:
     """What a job may cost; nothing is handed in."""
     services = Services.of(request)
     asked: JobSpec = await read_body(request, JobSpec)
-    planned = await plan(services.client, await asyncio.to_thread(wish_of, asked, services.settings))
+    planned = await plan(services.client, await asyncio.to_thread(wish_of, asked, resolver_of(services.settings)))
     return answer(request, forecast_of(planned, services.settings.ask_above_usd))
 
 

@@ -13,24 +13,22 @@ from starlette.responses import Response
 
 from ezaigents.access import Grant, Role
 from ezaigents.api.answers import Empty, answer, read_body
-from ezaigents.api.jobs import JOBS_MOST, JobSpec, wish_of
+from ezaigents.api.jobs import JOBS_MOST
 from ezaigents.api.parameters import flag, short_text, whole_number
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
+from ezaigents.api.taking import Asked, Job, take_jobs
 from ezaigents.client import (
-    Plan,
     RunResult,
     Sought,
     StepRow,
     TaskDetail,
     check_ids,
-    plan,
-    run_result,
     step_rows,
     task_detail,
     with_costs,
 )
-from ezaigents.errors import InputError, LimitReached
+from ezaigents.errors import InputError
 from ezaigents.patches import ApplyOutcome
 from ezaigents.records import Approval, PatchState, TaskKind, TaskState
 
@@ -49,12 +47,6 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     tasks: list[TaskDetail]
     next: str
     stopped_early: bool
-
-
-class Job(JobSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A job. `yes`: hand it in although it may cost more than the setting `ask_above_usd`."""
-
-    yes: bool = False
 
 
 class Jobs(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,36 +120,11 @@ async def hand_in(request: Request) -> Response:
     services, key = Services.of(request), request.headers.get("idempotency-key", "")
     asked: Job | list[Job] = await read_body(request, Job | list[Job])
     if isinstance(asked, Job):
-        return answer(request, await _submit(services, await _planned(services, asked, key)), 201)
+        return answer(request, (await take_jobs(services, [Asked(asked, key)]))[0], 201)
     if not 0 < len(asked) <= JOBS_MOST:
         raise InputError("body", f"takes 1 to {JOBS_MOST} jobs in a list, not {len(asked)}")
-    keys = [f"{key}-{number}" if key else "" for number in range(len(asked))]
-    plans = [
-        await _planned(services, job, one, f"[{number}].")
-        for number, (job, one) in enumerate(zip(asked, keys, strict=True))
-    ]
-    return answer(request, Jobs(runs=[await _submit(services, planned) for planned in plans]), 201)
-
-
-async def _planned(services: Services, job: Job, key: str, place: str = "") -> Plan:
-    """What is to be handed in; of a list, nothing is before all of it is planned."""
-    try:
-        planned = await plan(services.client, await asyncio.to_thread(wish_of, job, services.settings, key))
-    except InputError as error:
-        field = "paths" if error.field == "path" else error.field
-        raise InputError(place + field, error.message) from error
-    if planned.costs_more_than(services.settings.ask_above_usd) and not job.yes:
-        from ezaigents.budget import shown_usd
-
-        most = shown_usd(planned.forecast.high) if planned.forecast else ""
-        raise LimitReached(f"this may cost up to {most}, more than ask_above_usd; to hand it in all the same: yes")
-    return planned
-
-
-async def _submit(services: Services, planned: Plan) -> RunResult:
-    handed = await services.client.submit(planned.wish)
-    tasks = await services.client.tasks([spec.id for spec in handed.specs])
-    return run_result(handed.run.id, tasks, services.settings.home_path)
+    jobs = [Asked(job, f"{key}-{number}" if key else "", f"[{number}].") for number, job in enumerate(asked)]
+    return answer(request, Jobs(runs=await take_jobs(services, jobs)), 201)
 
 
 async def show_task(request: Request) -> Response:
