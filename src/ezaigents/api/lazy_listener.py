@@ -85,6 +85,9 @@ class LazyListener:
 
 def load_api() -> Callable[[Settings, int], Serving]:
     """The API alone, without pages."""
+    from ezaigents.api.lean import load_uvicorn
+
+    load_uvicorn()
     from ezaigents.api.serving import Serving
 
     return Serving

@@ -17,6 +17,9 @@ def load_site() -> Callable[[Settings, int], Serving]:
     """Load the API and the pages; for `bind_listener`, which calls it at the first connection."""
     from functools import partial
 
+    from ezaigents.api.lean import load_uvicorn
+
+    load_uvicorn()
     from ezaigents.api.routes import ROUTES
     from ezaigents.api.serving import Serving
     from ezaigents.dashboard.pages import PAGES

@@ -20,6 +20,37 @@ async def main():
 
 asyncio.run(main())
 """
+_VISITED_HOST = """
+import asyncio, sys
+import ezaigents.cli.host, ezaigents.cli.log, ezaigents.wiring
+from ezaigents.access import Access
+from ezaigents.api import bind_listener
+from ezaigents.dashboard import load_site
+from ezaigents.settings import load_settings
+
+async def answer(port, token, path):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}", "Connection: close")
+    writer.write("\\r\\n".join((*head, "", "")).encode())
+    status = (await reader.readline()).split()[1]
+    assert status == b"200", (path, status)
+    if path != "/api/events":
+        await reader.read()
+    writer.close()
+
+async def main():
+    settings = load_settings({"home": sys.argv[1], "workspace": sys.argv[1], "port": 0})
+    async with ezaigents.wiring.Fleet(settings):
+        listener = bind_listener(settings, load_site)
+        listener.open()
+        token = Access(settings.home_path).own_token()
+        for path in ("/", "/tasks", "/new", "/problems", "/api/tasks", "/api/events"):
+            await answer(listener.port, token, path)
+        print(*sys.modules)
+        await listener.close()
+
+asyncio.run(main())
+"""
 _BARE = "import sys; print(*sys.modules)"
 _HELP = "import sys; from ezaigents.cli import main; main(['--help']); print(*sys.modules)"
 
@@ -48,6 +79,22 @@ def test_ready_host_never_loads_heavy_modules(host_modules: set[str], ceilings: 
     """What only some commands or tasks need is not in the host's memory from the start."""
     assert "ezaigents.wiring" in host_modules
     assert not host_modules & set(ceilings["imports"]["host_never"])
+
+
+def test_a_visit_never_loads_heavy_modules(tmp_path: Path, ceilings: dict[str, dict[str, Any]]) -> None:
+    """Who looks at the pages loads a server and nothing that serves others: no command line, no process manager."""
+    loaded = _modules(_VISITED_HOST, str(tmp_path)) - _modules(_BARE)
+    assert {"uvicorn.server", "starlette.routing", "jinja2"} <= loaded
+    assert not loaded & set(ceilings["imports"]["visit_never"])
+
+
+def test_what_waits_is_there_for_who_asks() -> None:
+    """The package whose `__init__` was left out is whole as soon as somebody asks it for something."""
+    program = "from ezaigents.api.lean import load_uvicorn; load_uvicorn(); import sys, uvicorn.config; "
+    waiting = _modules(f"{program} assert uvicorn.Config is uvicorn.config.Config; print(*sys.modules)")
+    assert "uvicorn.main" not in waiting
+    whole = _modules(f"{program} assert callable(uvicorn.run); assert uvicorn.__version__; print(*sys.modules)")
+    assert "uvicorn.main" in whole
 
 
 def test_help_never_loads_heavy_modules(ceilings: dict[str, dict[str, Any]]) -> None:

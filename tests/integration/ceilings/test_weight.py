@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import agents
+from bench import agents, web
 from bench.fleet import (
     Measured,
     engine_connection,
@@ -62,6 +62,21 @@ def test_idle_fleet_is_light_before_and_after_work(ceilings: dict[str, dict[str,
         _analyse(settings, tmp_path)
         _wait_for_children_to_leave(process.pid, settings)
         assert memory_of(family(process.pid, settings)).rss_bytes <= limit_bytes
+
+
+def test_a_fleet_that_is_looked_at_is_light(ceilings: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """With the dashboard loaded and a tab open, host and engine stay under the ceiling."""
+
+    async def weigh(settings: Settings, pid: int) -> Measured:
+        async with web.visitor(settings, pid) as http:
+            tab = await web.open_tab(http, settings, pid)
+            tab.writers[0].close()
+            return tab.weighs
+
+    up = [sys.executable, "-m", "ezaigents", "up", "--port", "0"]
+    with temporary_settings(workspace=str(tmp_path)) as settings, running_fleet(settings, up) as process:
+        weighs = asyncio.run(weigh(settings, process.pid))
+    assert weighs.rss_bytes <= ceilings["web"]["rss_visited_mb"] * 1e6
 
 
 def test_ten_thousand_idle_agents_are_light(ceilings: dict[str, dict[str, Any]]) -> None:
