@@ -1,8 +1,9 @@
 """Money set aside before a call, and settled after it. Job: reserve, settle, tell what was spent; one script each.
 
-A hold counts against every scope at once: the task, the run where it has a limit of its own, the agent's day, the day,
-everything. So no number of calls at one time can spend more than any limit leaves. A hold that nobody settles ends by
-its time, as spent: whoever took it may have made his call. Settled later all the same, it is corrected.
+A hold counts against every scope at once: the task where the call belongs to one, the run where it has a limit of its
+own, the agent's day, the day, everything. So no number of calls at one time can spend more than any limit leaves. A
+hold that nobody settles ends by its time, as spent: whoever took it may have made his call. Settled later all the same,
+it is corrected.
 
 Not its job: what a call may cost (rates.py, tokens.py), when to call (agents).
 """
@@ -186,11 +187,12 @@ def _reserve_args(
         raise InputError("least", f"is {least}, more than the amount {amount}")
     if not 0 < ttl_s <= 7 * 86_400:
         raise InputError("ttl_s", f"takes a time up to a week, not {ttl_s!r}")
-    figures = (limits.task, limits.run, limits.agent, limits.day, limits.total)
+    figures = (limits.task or 0, limits.run, limits.agent, limits.day, limits.total)
     for limit in figures:
         _check_money("limits", limit)
+    own_task = "" if limits.task is None else name.task
     own_run = run if limits.run else ""
-    return [str(name), name.task, own_run, agent, amount, least, round(ttl_s * 1000) or 1, _LAPSED_BESIDE, *figures]
+    return [str(name), own_task, own_run, agent, amount, least, round(ttl_s * 1000) or 1, _LAPSED_BESIDE, *figures]
 
 
 def _name(field: str, text: str) -> str:

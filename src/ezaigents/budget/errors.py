@@ -14,6 +14,7 @@ from ezaigents.budget.scopes import SIMULATED, day_of_scope, shown_usd
 from ezaigents.errors import ConfigError, GiveUp, LimitReached
 
 _SETTINGS = {
+    "call": "budget_task_usd",
     "task": "budget_task_usd",
     "agent": "budget_agent_usd",
     "day": "budget_day_usd",
@@ -30,7 +31,17 @@ class BudgetRefused(LimitReached):
         self.spent = spent
         self.reserved = reserved
         self.wanted = wanted
-        super().__init__(f"the budget of {_owner(scope)} does not allow this call: {self._figures()}; {_advice(scope)}")
+        super().__init__(f"{self.facts}; {_advice(scope)}")
+
+    @property
+    def facts(self) -> str:
+        """Whose budget it is, and its figures."""
+        return f"the budget of {_owner(self.scope)} does not allow this call: {self._figures()}"
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether there is money enough once running calls have given back what they do not need."""
+        return self.spent + self.wanted <= self.limit
 
     @property
     def left(self) -> int:
@@ -80,6 +91,8 @@ def _owner(scope: str) -> str:
             return f"agent {rest.rpartition(':')[0]} for {day_of_scope(scope)}"
         case "day":
             return f"the day {rest}"
+        case "call":
+            return "a single call"
         case _:
             return "everything"
 

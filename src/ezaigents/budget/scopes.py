@@ -21,7 +21,8 @@ MOST_MICROUSD = 2**50
 class HoldName(msgspec.Struct, frozen=True):
     """Which call a hold is for: the task, the fence of its claim, the step, and which try at that step's call.
 
-    Two calls must not share a name: the second would be taken for the first, repeated.
+    A call that belongs to no task has an id of its own in the task's place. Two calls must not share a name: the second
+    would be taken for the first, repeated.
     """
 
     task: str
@@ -36,10 +37,12 @@ class HoldName(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What may be spent, in micro-dollars. 0 = no paid call at all; but `run` 0: the run has no limit of its own.
 
+    `task` None: the call belongs to no task, and counts in none.
+
     `agent` and `day` are for one UTC day, by the engine's clock; `total` for as long as the engine's data lives.
     """
 
-    task: int
+    task: int | None
     agent: int
     day: int
     total: int

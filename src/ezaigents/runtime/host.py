@@ -55,7 +55,8 @@ class Host:
 
     `places`: workspace root by place id. `durability`: the engine's, where ours to configure. The connection is open,
     and the host's name is locked, by the caller. `cards`: the agents' cards as they are now, where keys that come and
-    go change them. `providers_paused`: told which providers of models are paused.
+    go change them. `providers_paused`: told which providers of models are paused. `halted`: told that all work is to
+    stop at once, what belongs to no task too.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class Host:
         durability: str = "",
         cards: Callable[[], tuple[AgentCard, ...]] | None = None,
         providers_paused: Callable[[frozenset[str]], None] | None = None,
+        halted: Callable[[], None] | None = None,
     ) -> None:
         self.card = card
         self._cards = cards
         self._providers_paused = providers_paused
+        self._on_halted = halted
         self._settings = settings
         self._connection = connection
         self._queue = queue
@@ -381,6 +384,8 @@ class Host:
         """An operator stopped all work: hand everything back now; the pause that came with it keeps it from us."""
         _log.warning("all work was stopped: %d running tasks are handed back", len(self._running))
         self._halted_at = time.monotonic()
+        if self._on_halted is not None:
+            self._on_halted()
         self._sweeper.look()
         for attempt in list(self._running.values()):
             attempt.interrupt(Stop.HALTED)

@@ -24,6 +24,7 @@ from ezaigents.wiring.models import Models
 from ezaigents.workspace import place_id
 
 if TYPE_CHECKING:
+    from ezaigents.agents.model.calls import ModelCalls
     from ezaigents.patches import Applier
 
 _OPEN_TRIES = 3
@@ -56,6 +57,7 @@ class Fleet:
         self._starting = starting
         self._leaving = contextlib.AsyncExitStack()
         self._supervising: asyncio.Task[None] | None = None
+        self._models: Models | None = None
         self.notes: tuple[str, ...] = ()
         """What whoever started it should be told, once it is ready."""
         self.host: Host
@@ -84,6 +86,10 @@ class Fleet:
     def stop(self) -> None:
         """Ask for a graceful stop; a second call shortens it."""
         self.host.stop()
+
+    def model_calls(self) -> ModelCalls | None:
+        """Calls to models that belong to no task; None where the agents were given, which bring no models of ours."""
+        return None if self._models is None else self._models.calls()
 
     async def _start(self) -> None:
         settings = self.settings
@@ -133,13 +139,13 @@ class Fleet:
     def _make_host(self, identity: str, connection: Connection, queue: Queue, simulated_at: str) -> Host:
         settings, clock = self.settings, SystemClock()
         cache = make_cache(settings, clock)
-        cards = providers_paused = None
+        cards = providers_paused = halted = None
         if self._given_agents is None:
-            models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
+            self._models = models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
             self._leaving.push_async_callback(models.close)
             self.notes = models.without_effect
             agents: Mapping[str, Declared] = models.declared(_local_with(cache))
-            cards, providers_paused = partial(models.cards, agents), models.providers_paused
+            cards, providers_paused, halted = partial(models.cards, agents), models.providers_paused, models.halted
         else:
             agents = self._given_agents
             _check_names(agents)
@@ -172,6 +178,7 @@ class Fleet:
             durability=self.engine.durability if self.engine.kind == "embedded" else "",
             cards=cards,
             providers_paused=providers_paused,
+            halted=halted,
         )
 
     def _make_applier(self, queue: Queue, team: Team, place: str) -> Applier:

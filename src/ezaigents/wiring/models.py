@@ -21,11 +21,12 @@ from ezaigents.endings import in_thread
 from ezaigents.errors import ConfigError, EzError, InputError
 from ezaigents.providers import Caller, Route, make_caller
 from ezaigents.queue import Queue
-from ezaigents.records import AgentCard, AgentState
+from ezaigents.records import PROVIDER, AgentCard, AgentState
 from ezaigents.settings import Settings
 from ezaigents.trust import Trust
 
 if TYPE_CHECKING:
+    from ezaigents.agents.model.calls import ModelCalls
     from ezaigents.agents.model.services import Services
     from ezaigents.audit import AuditLog, AuditRecord
     from ezaigents.budget import Budget
@@ -49,6 +50,7 @@ class Models:
             _log.warning("an agent file has no effect: %s", fault)
         self._simulated = settings.models == "simulated"
         self._services: Services | None = None
+        self._calls: ModelCalls | None = None
         self._tidied_day = 0
         self._tidying: asyncio.Task[None] | None = None
         self._why_none = ""
@@ -98,8 +100,36 @@ class Models:
             except InputError:
                 _log.warning("no provider is called %r; nothing is paused by that", name)
 
+    def calls(self) -> ModelCalls:
+        """Calls to models that belong to no task; made when they are first asked for."""
+        if self._calls is None:
+            from ezaigents.agents.model.calls import ModelCalls
+
+            self._calls = ModelCalls(
+                self._roster.definitions,
+                self.services,
+                why_not=self._why_not,
+                paused=self._paused_now,
+                settings=self._settings,
+                clock=self._clock,
+            )
+        return self._calls
+
+    def halted(self) -> None:
+        """An operator stopped all work: that of no task too."""
+        if self._calls is not None:
+            self._calls.end_all("an operator stopped all work; `ez resume` lets it go on")
+
+    async def _paused_now(self) -> frozenset[str]:
+        """Who is paused, fresh from the engine: nobody who asks for one call waits for a sweep."""
+        names = frozenset(await self._queue.paused())
+        self.providers_paused(frozenset(name.removeprefix(PROVIDER) for name in names if name.startswith(PROVIDER)))
+        return names
+
     async def close(self) -> None:
         """Let go of connections to providers, and of holds that are being given back; what takes long is left."""
+        if self._calls is not None:
+            await self._calls.close()
         if self._tidying is not None:
             await asyncio.wait([self._tidying], timeout=_CLOSE_S)
         if self._services is not None:

@@ -70,13 +70,19 @@ class BudgetMachine(RuleBasedStateMachine):
         return names[number % len(names)] if names else None
 
     @rule(
-        task=tasks, run=runs, agent=agents, amount=amounts, share=st.integers(0, 4),
+        task=tasks, lone=st.booleans(), run=runs, agent=agents, amount=amounts, share=st.integers(0, 4),
         limit=st.tuples(*(st.sampled_from([0, least, least * 3]) for least in (90, 70, 150, 160, 170))),
     )  # fmt: skip
-    def reserve(self, task: str, run: str, agent: str, amount: int, share: int, limit: tuple[int, ...]) -> None:
+    def reserve(
+        self, task: str, lone: bool, run: str, agent: str, amount: int, share: int, limit: tuple[int, ...]
+    ) -> None:
         name, least = self.rig.name(task), amount * share // 4
-        given = dict(zip(("task", "run", "agent", "day", "total"), limit, strict=True))
-        by_scope = {f"task:{task}": given["task"], f"agent:{agent}": given["agent"], "day": given["day"]}
+        given: dict[str, Any] = dict(zip(("task", "run", "agent", "day", "total"), limit, strict=True))
+        by_scope = {f"agent:{agent}": given["agent"], "day": given["day"]}
+        if lone:
+            given["task"] = None
+        else:
+            by_scope = {f"task:{task}": given["task"], **by_scope}
         by_scope |= {"all": given["total"]} | ({f"run:{run}": given["run"]} if given["run"] else {})
         room = min(most - self.spent.get(scope, 0) - self.reserved(scope) for scope, most in by_scope.items())
         fits = min(amount, room) if amount else 0

@@ -45,6 +45,22 @@ async def test_a_run_without_a_limit_has_no_scope(rig: BudgetRig) -> None:
     assert set(await rig.money()) == SCOPES - {"run:r1"}
 
 
+async def test_a_call_of_no_task_counts_in_none(rig: BudgetRig) -> None:
+    """It is held for and settled in the agent's day, the day and everything, and leaves no scope of its own."""
+    held = await rig.held(30, task=None)
+    assert await rig.money() == {"agent:claude": (0, 30), "day": (0, 30), "all": (0, 30)}
+    await rig.budget.settle(held, 12)
+    assert await rig.money() == {"agent:claude": (12, 0), "day": (12, 0), "all": (12, 0)}
+
+
+async def test_a_call_of_no_task_that_nobody_settles_ends_as_spent(rig: BudgetRig) -> None:
+    """Whoever took its hold may be gone: what it held is free again for nobody, and reserved no more."""
+    held = await rig.held(30, task=None)
+    await rig.time_comes(held)
+    assert await rig.budget.lapse() == 1
+    assert await rig.money() == {"agent:claude": (30, 0), "day": (30, 0), "all": (30, 0)}
+
+
 @pytest.mark.parametrize("which", ["task", "run", "agent", "day", "total"])
 async def test_a_call_that_does_not_fit_is_refused_by_each_limit(rig: BudgetRig, which: str) -> None:
     """The refusal names the scope, its limit, and what is spent and reserved of it; nothing is set aside anywhere."""

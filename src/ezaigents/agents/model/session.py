@@ -39,7 +39,7 @@ from ezaigents.agents.model.journal import (
     read_records,
 )
 from ezaigents.agents.model.limits import EMPTY_MOST, FOLD_AT, MALFORMED_MOST, ROUNDS_MOST, nudges, out_of_time, reached
-from ezaigents.agents.model.metering import TaskMeter
+from ezaigents.agents.model.metering import CallMeter
 from ezaigents.agents.model.recording import Recorded, is_recorded, write_record
 from ezaigents.agents.model.services import Services
 from ezaigents.agents.model.using import use
@@ -68,7 +68,7 @@ class Session:
     ) -> None:
         self._work = Work(definition, services, claim, brief, context)
         self._chain = [Route.parse(route) for route in definition.chain]
-        self._meter: TaskMeter
+        self._meter: CallMeter
         self._has_begun = False
 
     async def close(self) -> None:
@@ -133,7 +133,7 @@ class Session:
         self._has_begun = True
         run = await context.run()
         run_microusd = run.budget_microusd if run else 0
-        self._meter = TaskMeter(work.services, work.claim, work.limits, run_microusd, context.settings)
+        self._meter = CallMeter.of_task(work.services, work.claim, work.limits, run_microusd, context.settings)
         if run is not None and run.record:
             await asyncio.to_thread(self._record, await context.prompt(), await context.noted())
         began = Began(at_ms=work.now_ms(), attempt=work.claim.attempt, follows=counts)
@@ -298,7 +298,7 @@ class Session:
                 return f"it does not fit in the model's window any more: {error}"
         if isinstance(error, RoutesBusy):
             raise HandBack(str(error), delay_s=error.delay_s) from error
-        if isinstance(error, BudgetRefused) and error.spent + error.wanted <= error.limit:
+        if isinstance(error, BudgetRefused) and error.may_pass:
             raise HandBack(str(error), delay_s=_HELD_DELAY_S) from error
         if isinstance(error, LimitReached) and talk.steps:
             return str(error)

@@ -1,6 +1,6 @@
 #!lua
 -- reserve: set money aside for one call, in every scope it counts against, or in none.
--- ARGV[1] the hold's name; [2] task; [3] run, '' = one without a limit of its own; [4] agent;
+-- ARGV[1] the hold's name; [2] task, '' = the call belongs to none; [3] run, '' = one without a limit of its own; [4] agent;
 -- [5] amount, [6] the least that will do, micro-dollars (5 = 0: a free call, which no limit refuses);
 -- [7] ms after which it ends by itself, as spent; [8] most other holds to end whose time has come;
 -- [9] to [13] limits of task, run, agent and day, day, everything, micro-dollars;
@@ -16,8 +16,9 @@ local ended = call('HMGET', P .. 'settled:' .. name, 'how', 'amount')
 if ended[1] then return ended[1] == 'lapsed' and { 'OK', ended[2] } or { 'SETTLED' } end
 
 local day, amount, least = day_of(now), tonumber(ARGV[5]), math.max(1, tonumber(ARGV[6]))
-local limits = { { 'task:' .. ARGV[2], ARGV[9] } }
-if ARGV[3] ~= '' then limits[2] = { 'run:' .. ARGV[3], ARGV[10] } end
+local limits = {}
+if ARGV[2] ~= '' then limits[1] = { 'task:' .. ARGV[2], ARGV[9] } end
+if ARGV[3] ~= '' then limits[#limits + 1] = { 'run:' .. ARGV[3], ARGV[10] } end
 local sim = ARGV[14] == '1' and 'sim-' or ''
 limits[#limits + 1] = { sim .. 'agent:' .. ARGV[4] .. ':' .. day, ARGV[11] }
 limits[#limits + 1] = { sim .. 'day:' .. day, ARGV[12] }
