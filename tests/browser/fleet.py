@@ -65,6 +65,7 @@ class Fleet:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request of a program, which must be answered well; its JSON."""
         headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
+        headers["accept"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 - loopback
         with urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
