@@ -23,7 +23,9 @@ def _shows(page: Page, task_id: str, *, is_there: bool = True) -> None:
 
 def test_many_tabs_share_one_stream_and_another_takes_it_over(fleet: Fleet, window: Window) -> None:
     """A browser has six connections to a host: twelve tabs take one of them, and go on when its tab is closed."""
-    tabs = [window.open_live("/tasks") for _ in range(_TABS)]
+    tabs = [window.open("/tasks") for _ in range(_TABS)]
+    for tab in tabs:
+        expect(line_of(tab)).to_have_text("live")
     task_id = fleet.finish("Greet all tabs")
     for tab in tabs:
         _shows(tab, task_id)
@@ -41,6 +43,22 @@ def _after_a_turn(page: Page, window: Window) -> int:
     """How many streams were asked for, once the browser had its turn."""
     page.evaluate("1")
     return window.asked(STREAM)
+
+
+def test_what_happens_while_a_tab_is_loaded_is_shown(fleet: Fleet, window: Window) -> None:
+    """Between the page and the script that hears what happens, a task ends, of which nothing more is to be heard."""
+    window.open_live("/")
+    fleet.pause("claude")
+    task_id = fleet.hand_in("Greet whoever waits")
+
+    def meanwhile(route: Route) -> None:
+        fleet.resume("claude")
+        fleet.until(task_id, "done")
+        route.continue_()
+
+    window.context.route("**/static/app.*.js", meanwhile)
+    page = window.open(f"/tasks/{task_id}")
+    expect(main_of(page).get_by_text("done", exact=True)).to_be_visible()
 
 
 def test_a_tab_that_nobody_sees_asks_for_nothing_until_it_is_looked_at(fleet: Fleet, window: Window) -> None:

@@ -4,7 +4,7 @@
   const AGAIN_MS = 300, POLL_MS = 5000, TOLD_MS = 8000, WATCH_MS = 40000;
   const line = document.getElementById("line");
   const told = document.getElementById("told");
-  let due = 0, hiding = 0, polling = 0, overdue = 0, lost = false;
+  let due = 0, hiding = 0, polling = 0, overdue = 0, lost = false, greeted = false;
 
   const live = () => document.getElementById("live");
   const say = (text) => {
@@ -18,7 +18,7 @@
   // Read the live part again, soon, and once for all that happens meanwhile; not while nobody looks.
   const refresh = () => {
     if (due || document.hidden || !live() || !live().dataset.live) return;
-    due = setTimeout(() => { due = 0; htmx.trigger(live(), "live"); }, AGAIN_MS);
+    due = setTimeout(() => { due = 0; if (!document.hidden) htmx.trigger(live(), "live"); }, AGAIN_MS);
   };
   // What a running task says: what follows on what is shown is added; where something was missed, it begins there.
   const output = (update) => {
@@ -82,6 +82,7 @@
     others.onmessage = (event) => {
       if (event.data.type === "who") { if (leads) others.postMessage({ type: "line", word: line.className || "live" }); }
       else hear(event.data);
+      if (event.data.type === "line" && !greeted) { greeted = true; refresh(); } // what happened while this was loaded
     };
   }
   let leads = false;
