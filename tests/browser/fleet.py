@@ -6,7 +6,7 @@ Job: start it, hand in jobs, say what became of them. Not its job: the browser, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,15 +115,18 @@ class Fleet:
 
 
 @contextmanager
-def running(folder: Path, rules: str = RULES, **files: str) -> Iterator[Fleet]:
-    """A fleet on a workspace with `hello.py` and these files; whatever it leaves running fails the test."""
+def running(
+    folder: Path, rules: str = RULES, files: Mapping[str, str] | None = None, workspace: str = "work"
+) -> Iterator[Fleet]:
+    """A fleet on a workspace of this name with `hello.py` and these files; what it leaves running fails the test."""
     collect_orphans()
     path = folder / "rules.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(rules, encoding="utf-8")
     place = Place(folder)
-    place.write("hello.py", HELLO)
-    for name, text in files.items():
+    place.workspace = folder / workspace
+    place.environ["EZ_WORKSPACE"] = str(place.workspace)
+    for name, text in {"hello.py": HELLO, **(files or {})}.items():
         place.write(name, text)
     with start_simulator([path]) as simulator:
         try:
