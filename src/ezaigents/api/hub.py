@@ -1,7 +1,9 @@
 """What happens, told to whoever listens. Job: one reader of the engine for all browsers of this host, and their places.
 
-The reader runs while somebody listens. Each event is encoded once; a listener that does not keep up loses what it has
-not taken, and is told to read anew: nothing grows. Not its job: HTTP (routes/events).
+The reader runs while somebody listens. It tells the first event at once, and those that follow it 10 ms later together,
+so that a thousand a second cost a hundred writes to each listener. Each event is encoded once; a listener that does not
+keep up loses what it has not taken, and is told to read anew, as all are when the engine forgot events before they were
+read: nothing grows, and nothing is lost unsaid. Not its job: HTTP (routes/events).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from ezaigents.api.watching import Watching
-from ezaigents.client import Client, Event, place_of_event
+from ezaigents.client import EVENTS_MOST, Client, Event, place_of_event
 from ezaigents.codec import to_json
 from ezaigents.errors import EzError
 from ezaigents.records import PatchState, SaidText, TaskState
@@ -25,6 +27,8 @@ _log = logging.getLogger(__name__)
 WAITING_MOST = 512
 """Events kept for one listener that is slow, or asleep."""
 _QUIET_S = 10.0
+_GATHER_S = 0.01
+"""From one look at the engine to the next while things happen; an event waits so long at most."""
 _AGENTS_LEAST_S = 0.25
 _AGAIN_S = 1.0
 
@@ -199,12 +203,19 @@ class Hub:
             try:
                 async for batch in self._client.events(since=since, quiet_s=_QUIET_S):
                     if batch:
+                        if len(batch) >= EVENTS_MOST and await self._are_lost(since):
+                            self._tell([told(Resync(why="late"))])
                         since = batch[-1].id
                         self._tell([told(_update(event)) for event in batch])
                         self._agents_changed()
+                        await asyncio.sleep(_GATHER_S)
             except EzError as error:
                 _log.warning("events cannot be read, which is tried again: %s", error)
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _are_lost(self, since: str) -> bool:
+        """Whether the engine may have forgotten events behind this one before they were read."""
+        return place_of_event(await self._client.first_event()) > place_of_event(since)
 
     def _tell(self, updates: list[EncodedUpdate]) -> None:
         for listener in self._listeners:

@@ -46,9 +46,10 @@ if TYPE_CHECKING:
     from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status, card_row, rss_of
     from ezaigents.client.steps import StepRow, failed_tries, step_rows, with_costs
     from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
-    from ezaigents.client.watch import Event, Progress, place_of_event
+    from ezaigents.client.watch import EVENTS_MOST, Event, Progress, place_of_event
 
 __all__ = [
+    "EVENTS_MOST",
     "PROMPT_MAX_BYTES",
     "AgentPresence",
     "AgentRow",
@@ -203,7 +204,7 @@ _FILES = {
         "Wish",
         "check_prompt",
     ),
-    "watch": ("Event", "Progress", "place_of_event"),
+    "watch": ("EVENTS_MOST", "Event", "Progress", "place_of_event"),
 }
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type check

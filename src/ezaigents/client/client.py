@@ -182,7 +182,7 @@ class Client:
                 yield progress
 
     async def events(self, *, since: str = "$", quiet_s: float = 2.0) -> AsyncIterator[list[Event]]:
-        """Yield events as they come, and an empty list after each `quiet_s` (at most 10); never ends."""
+        """Yield events as they come, 500 at most, and an empty list after each `quiet_s` (at most 10); never ends."""
         async with Connection(self._connection.address, client_name="ez-events") as reader:
             async for batch in events(reader, self.queue, since=since, quiet_s=quiet_s):
                 yield batch
@@ -191,6 +191,11 @@ class Client:
         """The id of the newest event; "0-0" where there is none."""
         last = await self.queue.read("XREVRANGE", self.queue.keys.events(), "+", "-", "COUNT", 1)
         return str(last[0][0].decode()) if last else "0-0"
+
+    async def first_event(self) -> str:
+        """The id of the oldest event that the engine keeps; "0-0" where there is none."""
+        first = await self.queue.read("XRANGE", self.queue.keys.events(), "-", "+", "COUNT", 1)
+        return str(first[0][0].decode()) if first else "0-0"
 
     async def events_since(self, event_id: str) -> list[Event] | None:
         """What happened after an event; None where the engine does not keep all of that any more."""

@@ -18,6 +18,8 @@ from ezaigents.records import PatchState, RunCounts, TaskState
 _BLOCK_MS = 2000
 """An idle reader comes back this often to read the counts, so a lost hint costs this much."""
 _PAUSE_S = 0.05
+EVENTS_MOST = 500
+"""In one look. Where there are as many, there may be more, and some may have been forgotten before."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,9 @@ class _Stream:
         """The next events, at most 500; none when there are none, or none came while it blocked."""
         while True:
             try:
-                reply = await self._reader.call("XREAD", "COUNT", 500, *block, "STREAMS", self._key, self._since)
+                reply = await self._reader.call(
+                    "XREAD", "COUNT", EVENTS_MOST, *block, "STREAMS", self._key, self._since
+                )
             except EngineDown:
                 await asyncio.sleep(_PAUSE_S)  # an engine that still loads is connected and refuses
                 await self._reader.wait_up(60)

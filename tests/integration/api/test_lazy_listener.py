@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,3 +218,18 @@ def test_a_certificate_that_cannot_be_used_is_told_at_the_start(
     )
     with pytest.raises(ConfigError, match=r"tls_cert .*cert\.pem"):
         bind_listener(wrong)
+
+
+def test_threads_take_turns_with_the_loop_while_somebody_is_there(settings: Settings) -> None:
+    """A page that is made in a thread holds up the loop for a millisecond at a time, and the interpreter is left as it
+    was found.
+    """
+    before = sys.getswitchinterval()
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert (await site.get("/api/me")).status_code == 200
+            assert sys.getswitchinterval() <= 0.001 < before
+
+    run(story())
+    assert sys.getswitchinterval() == before
