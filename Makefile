@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-peers chaos nightly wheel-test lock clean
+.PHONY: help demo test check format bench bench-peers soak chaos nightly wheel-test lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ bench: $(VENV)/dev ## every figure the documents print, one JSON line each
 
 bench-peers: $(VENV)/bench ## the queue beside taskiq, saq and arq, in the same run
 	$(BIN)/python -m bench.peers
+
+MINUTES ?= 60
+soak: $(VENV)/dev ## events, tasks and pages over HTTP for MINUTES (60): is the host's memory flat? one JSON line
+	$(BIN)/python -m bench site_soak --minutes $(MINUTES)
 
 chaos: $(VENV)/dev ## kill things at random for some minutes; one JSON line
 	$(BIN)/python -m tests.chaos.drive --kills 1000 --tasks 20000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -12,11 +13,11 @@ from datetime import UTC, datetime
 from bench.line import ROOT, show
 
 NAMES = (
-    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "messages", "edits",
-    "agents", "soak", "engine_clients",
+    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "submits", "messages",
+    "events", "edits", "agents", "soak", "engine_clients",
 )  # fmt: skip
-OTHERS = ("peers",)
-"""What needs more installed than `make bench` does: run only when named."""
+OTHERS = ("peers", "site_soak")
+"""What needs more installed, or more time, than `make bench` does: run only when named."""
 
 
 def main() -> None:
@@ -24,7 +25,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("names", nargs="*", choices=[*NAMES, *OTHERS, []], default=[])
     parser.add_argument("--save", action="store_true", help="keep the lines in bench/results/")
+    parser.add_argument("--minutes", type=float, help="how long site_soak works")
     chosen = parser.parse_args()
+    if chosen.minutes is not None:
+        os.environ["BENCH_MINUTES"] = str(chosen.minutes)
     failed = []
     for name in chosen.names or NAMES:
         try:

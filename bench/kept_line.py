@@ -42,7 +42,7 @@ class KeptLine(asyncio.Protocol):
             self._answer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._answer is not None:
+        if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the site ended the connection"))
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
