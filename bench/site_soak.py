@@ -1,9 +1,9 @@
 """Is the memory of a host with its site open flat over minutes or hours of work? `--minutes N`; 5 by default.
 
 A fleet of agents that do nothing, ended tasks kept for 10 s. Jobs come over HTTP one by one and as lists at a steady
-rate; three streams and a WebSocket listen, one stream never reads, one sleeps a minute at a time, one leaves and comes back
-with the last event it heard; pages and lists of tasks are loaded. Every 5 s the resident memory of the host and of the
-engine is noted. After a warm-up of a fifth of the time the samples are cut in three: `growth_mb` is the mean of the
+rate; three streams and a WebSocket listen, one stream never reads, one sleeps a minute at a time, one leaves and comes
+back with the last event it heard; pages and lists of tasks are loaded. Every 5 s the resident memory of the host and of
+the engine is noted. After a warm-up of a fifth of the time the samples are cut in three: `growth_mb` is the mean of the
 last third less that of the first, `slope_mb_per_h` the least squares over all.
 """
 
