@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ezaigents.access import Access, Grant, GrantKind, Role
 from ezaigents.api.failing import problem, told
+from ezaigents.api.guards import GUARDS, NOT_KEPT
 from ezaigents.api.guessing import Guesses
 from ezaigents.api.route import SAFE, RouteTable
 from ezaigents.api.site import Site
@@ -24,13 +25,7 @@ OURS = "ez-request"
 """A header that no form and no plain link can carry: whoever sends it with a session wrote the page, or asked us."""
 _AFTER_S = {429: "60", 503: "1"}
 _SAME = frozenset({"same-origin", "none"})
-_HEADERS = [
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class TooLarge(Exception):
@@ -64,10 +59,7 @@ class Gate:
         if refusal is not None:
             await _turn_away(scope, receive, send, *refusal)
             return
-        if scope["type"] == "websocket":
-            await self._inner(scope, receive, send)
-            return
-        await self._inner(scope, _bounded(receive), _guarded(send))
+        await self._inner(scope, _bounded(receive) if scope["type"] == "http" else receive, _guarded(send))
 
     def _refuse(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and reason of a refusal; None lets in."""
@@ -161,22 +153,16 @@ def _guarded(send: Send) -> Send:
     """Send every answer with the headers that keep browsers on our side."""
 
     async def guarded(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in _STARTS:
             headers: list[Any] = message.setdefault("headers", [])
             names = {name for name, _ in headers}
-            headers.extend(pair for pair in _HEADERS if pair[0] not in names)
-            if b"cache-control" not in names:
-                headers.append((b"cache-control", b"no-store"))
+            headers.extend(pair for pair in (*GUARDS, NOT_KEPT) if pair[0] not in names)
         await send(message)
 
     return guarded
 
 
 async def _turn_away(scope: Scope, receive: Receive, send: Send, status: int, why: str) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008, "reason": why[:100]})
-        return
     extra = {"www-authenticate": 'Bearer realm="ez"'} if status == 401 else {}
     if status in _AFTER_S:
         extra["retry-after"] = _AFTER_S[status]

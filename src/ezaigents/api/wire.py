@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from functools import cache
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ezaigents.api.guards import bad_request
 
 CONNECTIONS_MOST = 1000
 STRANGERS_MOST = 32
 """Connections that have shown no valid token; where there are more, the one that has been silent longest goes."""
 HEAD_S = 10.0
+STRANGER_RESTS_S = 5
+"""Between two requests of who has shown no valid token; for others it is what uvicorn is told (serving)."""
 BODY_S = 30.0
 MESSAGE_MOST_BYTES = 2 * 1024 * 1024
 """A body, with all that comes between and after its pieces; what is read of a body is less (gate)."""
@@ -32,12 +37,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._deadline: asyncio.TimerHandle | None = None
+        self._rests = False
         self._message_bytes = 0
+        self.timeout_keep_alive = min(STRANGER_RESTS_S, self.config.timeout_keep_alive)
 
     def know(self) -> None:
         """It belongs to somebody who may be here."""
         if not self._known:
             self._known = True
+            self.timeout_keep_alive = self.config.timeout_keep_alive
             self._strangers.pop(self, None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -59,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
-            if self._deadline is None:
+            if self._deadline is None or self._rests:
                 self._allow(HEAD_S)
         else:
             self._message_bytes += len(data)
@@ -97,6 +105,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle is not None and self.cycle.response_complete
         ):  # answered before all of it came: from here on it rests like any other
             self._allow(self.timeout_keep_alive)
+            self._rests = True
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()  # in the middle of an answer there is no place for another one
+            return
+        self.transport.write(bad_request())
+        self.transport.close()
 
     def handle_websocket_upgrade(self) -> None:
         self._allow(0)
@@ -105,6 +121,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _allow(self, seconds: float) -> None:
         """From now on it has so long; 0 = as long as it likes."""
+        self._rests = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -118,6 +135,28 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def websocket_protocol(**options: Any) -> asyncio.Protocol:
     """Make the protocol of an upgraded connection; its libraries are loaded at the first one."""
-    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+    protocol: asyncio.Protocol = _websocket()(**options)
+    return protocol
 
-    return WSProtocol(**options)
+
+@cache
+def _websocket() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+    from wsproto.utilities import RemoteProtocolError
+
+    class GuardedWebSocket(WSProtocol):
+        """Answers what is no handshake as what is no request is answered."""
+
+        def data_received(self, data: bytes) -> None:
+            if hasattr(self, "scope"):
+                super().data_received(data)
+                return
+            try:
+                self.conn.receive_data(data)
+            except RemoteProtocolError:
+                self.transport.write(bad_request())
+                self.transport.close()
+            else:
+                self.handle_events()
+
+    return GuardedWebSocket

@@ -8,10 +8,11 @@ import socket
 import time
 
 import pytest
-from tests.integration.api.site import open_site, strangers
+from tests.integration.api.site import are_guarded, open_site, strangers
 from tests.leaks import run, until
 
 from ezaigents.api import serving, wire
+from ezaigents.api.failing import PROBLEM
 from ezaigents.settings import Settings
 
 WITHIN_S = 10.0
@@ -108,6 +109,40 @@ def test_a_connection_whose_body_came_late_is_closed_too(settings: Settings, mon
                 assert (await line.answer()).status == 404
                 await line.send(b"12345")
                 assert await line.is_over(3)
+
+    run(story())
+
+
+def test_strangers_rest_for_a_shorter_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has shown no token is let go long before one who has, though both asked and were answered."""
+    monkeypatch.setattr(wire, "STRANGER_RESTS_S", SHORT_S)
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            with site.connect() as known, site.connect() as stranger:
+                await known.send(site.request())
+                assert (await known.answer()).status == 200
+                await stranger.send(f"GET /api/health HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
+                assert (await stranger.answer()).status == 200
+                assert await stranger.is_over(WITHIN_S)
+                assert known.is_open()
+
+    run(story())
+
+
+def test_a_head_behind_a_late_body_is_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was answered before its body had come may rest; once the next head begins, that must come in time."""
+    monkeypatch.setattr(wire, "HEAD_S", SHORT_S)
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            with site.connect() as line:
+                await line.send(site.request("POST", "/api/nowhere", "Content-Length: 5"))
+                assert (await line.answer()).status == 404
+                await line.send(b"12345")
+                await line.send(b"G")
+                assert await line.is_over(WITHIN_S)
 
     run(story())
 
@@ -303,10 +338,11 @@ def test_who_says_all_before_he_listens_is_not_interrupted(settings: Settings) -
 
 
 def test_what_is_no_http_is_refused(settings: Settings) -> None:
-    """Whatever arrives, it is answered with 400, or its connection ends; the host goes on."""
+    """Whatever arrives, it is answered with 400 like any error, and its connection ends; the host goes on."""
 
     async def story() -> None:
         async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
             for data in (
                 b"\0" * 100,
                 b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -317,9 +353,19 @@ def test_what_is_no_http_is_refused(settings: Settings) -> None:
                 b"get /api/me HTTP/1.1\r\nHost: x\r\n\r\n",
                 b"SSH-2.0-OpenSSH\r\n",
                 b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+                b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
             ):
-                said = await site.say(data)
-                assert said.status in (0, 400, 421), data
+                with site.connect() as line:
+                    await line.send(data)
+                    said = await line.answer()
+                    assert said.status in (400, 421), data
+                    are_guarded(said.headers)
+                    assert said.headers["content-type"] == PROBLEM
+                    assert said.json["status"] == said.status
+                    assert said.headers["connection"] == "close"
+                    assert await line.is_over(WITHIN_S)
             assert await site.is_answered(WITHIN_S)
 
     run(story())

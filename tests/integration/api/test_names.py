@@ -8,6 +8,7 @@ from typing import Any
 from tests.integration.api.site import RawAnswer, Site, are_guarded, open_site
 from tests.leaks import run
 
+from ezaigents.api.failing import PROBLEM
 from ezaigents.settings import Settings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
@@ -216,5 +217,29 @@ def test_no_upgrade_from_a_page_of_others(settings: Settings) -> None:
                         await line.send(head.encode())
                         assert 400 <= (await line.answer()).status < 500, (path, more)
                         assert await line.is_over()
+
+    run(story())
+
+
+def test_a_refused_upgrade_says_why(settings: Settings) -> None:
+    """A WebSocket that is refused is answered like any request: with the status, the words and the guards."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+            upgrade.append("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+            good = site.request("GET", "/ws", *upgrade)
+            for request, status in (
+                (site.request("GET", "/ws", *upgrade, "Origin: http://evil.example"), 403),
+                (site.request("GET", "/ws", *upgrade, host="evil.example"), 421),
+                (good.replace(site.token.encode(), b"wrong"), 401),
+                (good, 101),
+            ):
+                said = await site.say(request)
+                assert said.status == status
+                if status != 101:
+                    are_guarded(said.headers)
+                    assert said.headers["content-type"] == PROBLEM
+                    assert said.json["status"] == status
 
     run(story())
