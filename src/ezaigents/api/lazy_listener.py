@@ -93,11 +93,13 @@ def load_api() -> Callable[[Settings, int], Serving]:
     return Serving
 
 
-def bind_listener(settings: Settings, load: Load = load_api) -> LazyListener:
+def bind_listener(
+    settings: Settings, load: Load = load_api, *, otherwise: str = ", or start without a dashboard: --no-dashboard"
+) -> LazyListener:
     """Listen where the settings say. Raises ConfigError when it may not be, or the port is taken.
 
-    `load`: what is loaded at the first connection. The usual port may be another workspace's: then one of the next is
-    taken. One that was chosen is taken or refused.
+    `load`: what is loaded at the first connection. `otherwise`: what may be done besides naming another port. The
+    usual port may be another workspace's: then one of the next is taken. One that was chosen is taken or refused.
     """
     _check_exposure(settings)
     ports = range(settings.port, settings.port + _NEXT_PORTS) if settings.port == DEFAULT_PORT else (settings.port,)
@@ -117,7 +119,7 @@ def bind_listener(settings: Settings, load: Load = load_api) -> LazyListener:
             return LazyListener(settings, listening, load)
     raise ConfigError(
         f"port {settings.port} on {settings.bind} cannot be used: {error.strerror if error else 'no reason'}; "
-        "name another with --port, or start without a dashboard: --no-dashboard"
+        f"name another with --port{otherwise}"
     )
 
 

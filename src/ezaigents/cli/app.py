@@ -41,6 +41,7 @@ COMMANDS = {
     "fsck": "Check the task records, and mend their indexes.",
     "purge": "Forget ended tasks now.",
     "open": "Open the dashboard, or print a link to it.",
+    "dashboard": "Serve the dashboard from a process of its own.",
     "token": "Give programs access to the HTTP API, and take it back.",
     "sim": "Serve simulated models, for trying things out and for tests.",
     "completion": "Print the completion script of a shell.",

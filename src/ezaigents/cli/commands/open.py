@@ -36,13 +36,14 @@ def command(role: str, only_print: bool, as_json: bool) -> int:
     from ezaigents.access import Access
     from ezaigents.api import address_of, link_of
     from ezaigents.cli.fleet import ask_fleet, settings_here
+    from ezaigents.cli.reached import site_port
     from ezaigents.cli.show import show_json, show_line
     from ezaigents.cli.talk import say_error
 
     settings = settings_here()
-    port = ask_fleet(_port, need_host=True)
+    port = site_port(settings.home_path) or ask_fleet(_port, need_host=True)
     if not port:
-        say_error("the fleet runs without a dashboard; `ez down`, then `ez up`")
+        say_error("the fleet runs without a dashboard; start one with `ez dashboard`")
         return _NOWHERE
     link = link_of(settings, port, Access(settings.home_path).give_link(Role(role)).text)
     if as_json:
@@ -53,10 +54,9 @@ def command(role: str, only_print: bool, as_json: bool) -> int:
 
 
 async def _port(client: Client) -> int:
-    import os
+    from ezaigents.cli.reached import site_port
 
-    node = os.uname().nodename
-    return next((host.port for host in await client.hosts() if host.port and host.node == node), 0)
+    return site_port(client.settings.home_path, await client.hosts())
 
 
 def _opened(link: str) -> bool:

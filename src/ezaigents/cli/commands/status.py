@@ -27,7 +27,7 @@ def command(as_json: bool) -> int:
     from ezaigents.codec import printable
     from ezaigents.records import EVERYTHING
 
-    status, paused, simulated = ask_fleet(_look)
+    status, paused, simulated, address = ask_fleet(_look)
     if as_json:
         show_json(status)
     else:
@@ -43,6 +43,7 @@ def command(as_json: bool) -> int:
             ("paused", "everything" if EVERYTHING in paused else ", ".join(printable(name) for name in paused)),
             ("open", _numbers(queue, ("ready", "leased", "delayed", "blocked"))),
             ("ended", _numbers(queue, ("done", "dead", "cancelled", "skipped"))),
+            ("dashboard", address),
             ("data", settings_here().home),
         ])  # fmt: skip
     if not status.ready:
@@ -51,10 +52,16 @@ def command(as_json: bool) -> int:
     return 0
 
 
-async def _look(client: Client) -> tuple[Status, list[str], bool]:
-    """The figures, who is paused, and whether a simulator answers for models."""
-    simulated = any(agent.simulated for agent in await client.agents())
-    return await client.status(), sorted(await client.queue.paused()), simulated
+async def _look(client: Client) -> tuple[Status, list[str], bool, str]:
+    """The figures, who is paused, whether a simulator answers for models, and where the dashboard is."""
+    from ezaigents.api import address_of
+    from ezaigents.cli.reached import site_port
+
+    agents = await client.agents()
+    simulated = any(agent.simulated for agent in agents)
+    port = site_port(client.settings.home_path, await client.hosts())
+    address = address_of(client.settings, port) if port else ""
+    return await client.status(agents), sorted(await client.queue.paused()), simulated, address
 
 
 def _agents(rows: Iterable[AgentRow]) -> list[str]:
