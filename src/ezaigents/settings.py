@@ -88,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worktrees_most: int = 8
     worktree_max_bytes: int = 2 * 1024 * 1024 * 1024
     dashboard: str = "on"
+    dashboard_push: bool = True
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     tls_cert: str = ""
@@ -178,6 +179,7 @@ _HARMLESS = frozenset({
     "lease_s", "renew_s", "sweep_s", "grace_s", "delivery", "poll_s", "cache", "cache_entries", "cache_ttl_s",
     "ended_keep_s", "ended_keep_count", "history_days", "heartbeat", "storage", "message_ttl_s", "mailbox_most",
     "lock_wait_s", "overlap", "note_days", "stuck_s", "log_level", "name", "models", "port",
+    "dashboard_push",
     "providers",  # the providers' room asks for trust itself, table by table
 })  # fmt: skip
 """What any workspace's file may say: none of it leads elsewhere, costs money, or weakens what protects the user."""
@@ -344,7 +346,14 @@ def _checked(key: str, value: Any, where: str) -> Any:
         if key in _CHOICES and value not in _CHOICES[key]:
             raise ConfigError(f"{where}: takes one of {', '.join(_CHOICES[key])}, not {value!r}")
         return value
-    return _number(key, kind, value, where)
+    return _switch(value, where) if kind is bool else _number(key, kind, value, where)
+
+
+def _switch(value: Any, where: str) -> bool:
+    said = {"true": True, "false": False}.get(value) if isinstance(value, str) else value
+    if not isinstance(said, bool):
+        raise ConfigError(f"{where}: takes true or false, not {value!r}")
+    return said
 
 
 def _number(key: str, kind: type, value: Any, where: str) -> float | int:

@@ -146,3 +146,17 @@ def test_importing_reads_no_environment() -> None:
     """Defaults come from the class, never from whatever the process has around it."""
     assert "EZ_HOME" not in os.environ or Settings().home == ""
     assert Settings().home == ""
+
+
+@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False)])
+def test_a_switch_is_true_or_false(said: str, meant: bool, tmp_path: Path) -> None:
+    """In the file as TOML has it, in the environment as the same word; anything else is refused."""
+    (tmp_path / "ezaigents.toml").write_text(f"dashboard_push = {said}\n")
+    assert load_settings(environ={}, cwd=tmp_path).dashboard_push is meant
+    assert load_settings(environ={"EZ_DASHBOARD_PUSH": said}, cwd=tmp_path / "..").dashboard_push is meant
+    for wrong in ("0", "on", "True"):
+        with pytest.raises(ConfigError, match="true or false"):
+            load_settings(environ={"EZ_DASHBOARD_PUSH": wrong}, cwd=tmp_path)
+    (tmp_path / "ezaigents.toml").write_text("dashboard_push = 1\n")
+    with pytest.raises(ConfigError, match="true or false"):
+        load_settings(environ={}, cwd=tmp_path)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ezaigents.access import Role
+from ezaigents.api.failing import PROBLEM, problem
 from ezaigents.api.hub import EncodedUpdate, Hub, Update
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
@@ -26,6 +28,7 @@ KEEP_ALIVE_S = 55.0
 """A comment as often as this keeps proxies from taking silence for the end."""
 OUTPUTS_MOST = 16
 _AGAIN_MS = 1000
+_NOT_PUSHED = "nothing is pushed here: the setting dashboard_push is false; read again what you show, every few seconds"
 _SINCE = Query(name="since", schema={"type": "string"}, what="Id of the last event heard: what was missed comes first.")
 _LAST = Query(name="Last-Event-ID", where="header", schema={"type": "string"}, what="The same; browsers send it.")
 _OUTPUT = Query(
@@ -70,10 +73,12 @@ class EventStream(Response):
 
 async def events(request: Request) -> Response:
     """The stream. A browser that comes back says what it heard last, and hears what it missed."""
+    services = Services.of(request)
+    if not services.settings.dashboard_push:
+        raise HTTPException(404, _NOT_PUSHED)
     since = request.headers.get("last-event-id") or request.query_params.get("since", "")
     if since:
         place_of_event(since)
-    services = Services.of(request)
     outputs = _outputs(request.query_params)
     return EventStream(services.hub, since, outputs, partial(services.access.is_good, request.scope["grant"]))
 
@@ -81,6 +86,9 @@ async def events(request: Request) -> Response:
 async def socket(websocket: WebSocket) -> None:
     """The same events for programs, one JSON text each. What they send is not looked at."""
     services, since = Services.of(websocket), websocket.query_params.get("since", "")
+    if not services.settings.dashboard_push:
+        await websocket.send_denial_response(Response(problem(404, _NOT_PUSHED), 404, media_type=PROBLEM))
+        return
     try:
         outputs = _outputs(websocket.query_params)
         if since:
@@ -133,7 +141,7 @@ def _body(data: bytes) -> dict[str, object]:
 ROUTES = (
     Route(
         method="GET", path="/api/events", role=Role.READ, endpoint=events, gives=Update,
-        queries=(_SINCE, _LAST, _OUTPUT), raises=(422,), given_as="text/event-stream",
+        queries=(_SINCE, _LAST, _OUTPUT), raises=(404, 422), given_as="text/event-stream",
         what="What happens, as it happens (server-sent events).",
     ),
 )  # fmt: skip

@@ -86,7 +86,7 @@
     };
   }
   let leads = false;
-  if (!("EventSource" in window)) poll();
+  if (document.body.dataset.push === "off" || !("EventSource" in window)) poll();
   else if (others && navigator.locks) {
     navigator.locks.request("ez-live", () => new Promise(() => { leads = true; listen(); }));
     others.postMessage({ type: "who" });
