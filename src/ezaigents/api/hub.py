@@ -49,9 +49,9 @@ class AgentUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="agent-update",
 
 
 class MessageUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="message-update", tag_field="type"):
-    """Somebody has written to an agent or the user (`to`): read `/api/messages` again."""
+    """Somebody has written to these agents, or the user (`to`): read `/api/messages` again."""
 
-    to: str
+    to: tuple[str, ...]
 
 
 class TaskOutput(msgspec.Struct, frozen=True, kw_only=True, tag="task-output", tag_field="type"):
@@ -151,6 +151,8 @@ class Hub:
         self._listeners: set[Subscription] = set()
         self._reading: asyncio.Task[None] | None = None
         self._agents_due: asyncio.TimerHandle | None = None
+        self._mail_due: asyncio.TimerHandle | None = None
+        self._mail_to: set[str] = set()
         self._starting = asyncio.Lock()
         self.watching = Watching(client, self._on_mail, self._on_said)
 
@@ -184,9 +186,11 @@ class Hub:
     async def rest(self) -> None:
         """Stop reading; the next listener begins anew."""
         reading, self._reading = self._reading, None
-        if self._agents_due is not None:
-            self._agents_due.cancel()
-            self._agents_due = None
+        for due in (self._agents_due, self._mail_due):
+            if due is not None:
+                due.cancel()
+        self._agents_due = self._mail_due = None
+        self._mail_to.clear()
         await self.watching.stop()
         if reading is not None:
             reading.cancel()
@@ -222,7 +226,15 @@ class Hub:
             listener.put(updates)
 
     def _on_mail(self, to: str) -> None:
-        self._tell([told(MessageUpdate(to=to))])
+        """Say whose mailbox got something, at most a few times a second."""
+        self._mail_to.add(to)
+        if self._mail_due is None:
+            self._mail_due = asyncio.get_running_loop().call_later(_AGENTS_LEAST_S, self._tell_mail)
+
+    def _tell_mail(self) -> None:
+        self._mail_due = None
+        self._tell([told(MessageUpdate(to=tuple(sorted(self._mail_to))))])
+        self._mail_to.clear()
 
     def _on_said(self, task_id: str, said: SaidText) -> None:
         output = TaskOutput(task=task_id, step=said.step, at=said.at, text=said.text, moved=said.moved)

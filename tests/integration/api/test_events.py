@@ -79,7 +79,7 @@ def test_what_is_written_is_told(settings: Settings) -> None:
     async def story() -> None:
         async with open_site(settings) as site, listening(site) as ear:
             await _hears(site, ear)
-            while not ear.has("message-update", to="a"):
+            while not ear.has("message-update", to=["a"]):
                 await site.post("/api/messages", {"to": "a", "text": "x"})
                 await asyncio.sleep(0.05)
 
@@ -181,7 +181,7 @@ def test_who_does_not_take_what_is_told_is_told_to_read_anew(
     """What waits for him is bounded, and replaced by one word."""
     monkeypatch.setattr(hub, "WAITING_MOST", 8)
     listener = hub.Subscription()
-    updates = [hub.told(hub.MessageUpdate(to=str(number))) for number in range(9)]
+    updates = [hub.told(hub.MessageUpdate(to=(str(number),))) for number in range(9)]
 
     async def story() -> None:
         for update in updates[:8]:

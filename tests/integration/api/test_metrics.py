@@ -73,7 +73,7 @@ def test_it_says_what_the_status_says(settings: Settings) -> None:
             assert _of("ez_hosts", found) == 1
             assert _of("ez_queue_oldest_age_seconds", found) > 0
             bench.go.set()
-            await until(lambda: len(bench.ended) == 3)
+            await until(lambda: len(bench.ended) == 6)
 
     run(story())
 
@@ -96,7 +96,7 @@ def test_the_longest_wait_is_found_behind_urgent_ones(settings: Settings) -> Non
             known = time.monotonic() - since
             assert _of("ez_queue_oldest_age_seconds", await _scrape(site)) >= known * 0.9
             bench.go.set()
-            await until(lambda: len(bench.ended) == 5)
+            await until(lambda: len(bench.ended) == 10)
 
     run(story())
 

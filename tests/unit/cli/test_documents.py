@@ -52,7 +52,8 @@ def test_each_setting_has_its_row() -> None:
         if field.default_factory is dict:
             assert said == "none", field.name
             continue
-        assert (said == default) if isinstance(default, str) else (float(said) == default), field.name
+        shown = str(default).lower() if isinstance(default, bool) else default
+        assert (said == shown) if isinstance(shown, str) else (float(said) == shown), field.name
 
 
 def test_each_range_is_the_one_that_is_checked(tmp_path: Path) -> None:
