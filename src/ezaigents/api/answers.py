@@ -9,6 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from ezaigents.codec import to_json
 from ezaigents.errors import InputError
@@ -40,6 +41,12 @@ def tag_of(body: bytes) -> str:
 def is_known(request: Request, tag: str) -> bool:
     """Whether whoever asks has the body of this tag; a proxy may have made it a weak one."""
     return tag in (one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(","))
+
+
+async def left(receive: Receive, word: str) -> None:
+    """Wait until the other side has gone, which is told by `word`; what it says before is not looked at."""
+    while (await receive())["type"] != word:
+        pass
 
 
 async def read_body(request: Request, kind: type[_T] | Any) -> _T:

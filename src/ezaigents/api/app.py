@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp
 
+from ezaigents.api.chat.errors import is_openai, refusal_of
 from ezaigents.api.failing import problem, problem_of, told
 from ezaigents.api.gate import Gate, TooLarge
 from ezaigents.api.route import Route, RouteTable
@@ -60,6 +61,9 @@ def _routes(routes: Sequence[Route]) -> list[BaseRoute]:
 
 
 async def _on_error(request: Request, error: Any) -> Response:
+    if is_openai(request.url.path):
+        refusal = refusal_of(error)
+        return Response(refusal.body(), refusal.status, refusal.headers, "application/json")
     return _told(request, *problem_of(error))
 
 
@@ -81,4 +85,4 @@ async def _on_surprise(request: Request, error: Any) -> Response:
 
 
 def _told(request: Request, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    return told(request.headers.get("accept", ""), status, body, headers)
+    return told(request.url.path, request.headers.get("accept", ""), status, body, headers)

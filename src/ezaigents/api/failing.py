@@ -13,6 +13,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
+from ezaigents.api.chat.errors import is_openai, of_problem
 from ezaigents.codec import from_json, printable, to_json
 from ezaigents.errors import (
     ConfigError,
@@ -78,8 +79,13 @@ def problem_of(error: EzError) -> tuple[int, bytes, dict[str, str]]:
     return status, problem(status, str(error), error.field if isinstance(error, InputError) else ""), headers
 
 
-def told(accept: str, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as an answer: JSON, or a plain page for a person whose browser asked for one (`accept`)."""
+def told(path: str, accept: str, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as an answer: JSON, or a plain page for a person whose browser asked for one (`accept`).
+
+    `path`: what was asked for; beneath /v1 OpenAI's clients ask, and get its form.
+    """
+    if is_openai(path):
+        return Response(of_problem(status, body), status, headers, "application/json")
     if "text/html" not in accept or "json" in accept:
         return Response(body, status, headers, PROBLEM)
     said = from_json(body, ProblemDetails)

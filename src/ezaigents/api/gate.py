@@ -167,7 +167,7 @@ async def _turn_away(scope: Scope, receive: Receive, send: Send, status: int, wh
     if status in _AFTER_S:
         extra["retry-after"] = _AFTER_S[status]
     headers = {"connection": "close"} | extra if status in (413, 421) else extra
-    response = told(Headers(scope=scope).get("accept", ""), status, problem(status, why), headers)
+    response = told(scope["path"], Headers(scope=scope).get("accept", ""), status, problem(status, why), headers)
     await response(scope, receive, _guarded(send))
 
 

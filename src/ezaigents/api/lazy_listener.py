@@ -18,9 +18,10 @@ from ezaigents.errors import ConfigError
 from ezaigents.settings import DEFAULT_PORT, Settings
 
 if TYPE_CHECKING:
+    from ezaigents.api.chat.calls import Lend
     from ezaigents.api.serving import Serving
 
-Load = Callable[[], "Callable[[Settings, int], Serving]"]
+Load = Callable[[], "Callable[[Settings, int, Lend | None], Serving]"]
 """Loads what a site needs, at the first connection, and returns what makes it."""
 _log = logging.getLogger(__name__)
 _BACKLOG = 256
@@ -38,9 +39,14 @@ class LazyListener:
         self.port: int = listening.getsockname()[1]
         self._opening: asyncio.Task[Serving] | None = None
         self._closed = False
+        self._lend: Lend | None = None
 
-    def open(self) -> None:
-        """Wait, within the running loop, for the first visitor."""
+    def open(self, lend: Lend | None = None) -> None:
+        """Wait, within the running loop, for the first visitor. `lend`: gives what the host lends, None = nothing."""
+        self._lend = lend
+        self._listen()
+
+    def _listen(self) -> None:
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._knocked)
 
     async def close(self) -> None:
@@ -61,7 +67,7 @@ class LazyListener:
         self._opening.add_done_callback(self._started)
 
     async def _start(self) -> Serving:
-        serving = (await asyncio.to_thread(self._load))(self._settings, self.port)
+        serving = (await asyncio.to_thread(self._load))(self._settings, self.port, self._lend)
         try:
             await serving.start(self._socket)
         except BaseException:
@@ -74,7 +80,7 @@ class LazyListener:
             _log.error("the dashboard could not be started: %s: %s", type(error).__name__, error)
             self._opening = None
             self._send_away()
-            self.open()
+            self._listen()
 
     def _send_away(self) -> None:
         """Close on whoever waits: the next visitor finds out whether it can be started then."""
@@ -83,7 +89,7 @@ class LazyListener:
                 self._socket.accept()[0].close()
 
 
-def load_api() -> Callable[[Settings, int], Serving]:
+def load_api() -> Callable[[Settings, int, Lend | None], Serving]:
     """The API alone, without pages."""
     from ezaigents.api.lean import load_uvicorn
 

@@ -24,7 +24,7 @@ _WITH_BODY = (413, 415)
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The whole document of these routes."""
-    types = [kind for route in routes for kind in (route.takes, *_each(route.gives)) if kind is not None]
+    types = [kind for route in routes for kind in _types(route) if kind is not None]
     schemas, components = msgspec.json.schema_components(
         [*types, ProblemDetails], ref_template="#/components/schemas/{name}"
     )
@@ -34,8 +34,10 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
         takes = next(known) if route.takes is not None else None
         given = [next(known) for _ in _each(route.gives)]
         gives = {"anyOf": given} if len(given) > 1 else next(iter(given), None)
+        streams = next(known) if route.streams is not None else None
+        fails = next(known) if route.fails is not None else None
         path = _PARAM.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, takes, gives)
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, takes, gives, streams, fails)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Ez Aigents", "version": version, "description": "A fleet of agents over HTTP."},
@@ -52,11 +54,16 @@ def _each(gives: Any) -> tuple[Any, ...]:
     return gives if isinstance(gives, tuple) else () if gives is None else (gives,)
 
 
-def _operation(route: Route, takes: Any, gives: Any) -> dict[str, Any]:
+def _types(route: Route) -> tuple[Any, ...]:
+    return route.takes, *_each(route.gives), route.streams, route.fails
+
+
+def _operation(route: Route, takes: Any, gives: Any, streams: Any, fails: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.endpoint.__name__,
         "summary": route.what,
-        "responses": {str(code): _response(route, gives) for code in (route.status, *route.also)} | _problems(route),
+        "responses": {str(code): _response(route, gives, streams) for code in (route.status, *route.also)}
+        | _problems(route, fails),
     }
     if route.role is None:
         operation["security"] = []
@@ -73,18 +80,25 @@ def _operation(route: Route, takes: Any, gives: Any) -> dict[str, Any]:
     return operation
 
 
-def _response(route: Route, gives: Any) -> dict[str, Any]:
+def _response(route: Route, gives: Any, streams: Any) -> dict[str, Any]:
     if gives is None:
         return {"description": route.what} | ({"content": {route.given_as: {}}} if route.given_as else {})
-    others: dict[str, Any] = {media: {} for media in route.also_as}
-    return {"description": route.what, "content": {route.given_as: {"schema": gives}} | others}
+    content: dict[str, Any] = {route.given_as: {"schema": gives}} | {media: {} for media in route.also_as}
+    if streams is not None:
+        content["text/event-stream"] = {"schema": streams}
+    return {"description": route.what, "content": content}
 
 
-def _problems(route: Route) -> dict[str, Any]:
+def _problems(route: Route, fails: Any) -> dict[str, Any]:
     body = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    if fails is not None:
+        body = {JSON: {"schema": fails}}
     always = _ALWAYS if route.role is not None else (403, 413, 421)
     codes = {*always, *route.raises, *(_WITH_BODY if route.takes is not None else ())}
-    found: dict[str, Any] = {str(code): {"description": "see `detail`", "content": body} for code in sorted(codes)}
+    found: dict[str, Any] = {
+        str(code): {"description": "see `detail`" if fails is None else "see `error.message`", "content": body}
+        for code in sorted(codes)
+    }
     if route.method in SAFE and route.gives is not None:
         found["304"] = {"description": "what the ETag names is what there is"}
     return found

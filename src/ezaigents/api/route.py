@@ -34,7 +34,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `gives` may be several, one of which comes out.
     `also`: other statuses with which `gives` comes out. `raises`: the problems it answers with besides those of every
-    route. `given_as`: the media type that comes out; `also_as`: others, by Accept.
+    route. `given_as`: the media type that comes out; `also_as`: others, by Accept. `streams`: the type of the events
+    that come out instead where that is asked for. `fails`: the type of its problems, None = as everywhere.
     """
 
     method: str
@@ -50,6 +51,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     raises: tuple[int, ...] = ()
     given_as: str = "application/json"
     also_as: tuple[str, ...] = ()
+    streams: Any = None
+    fails: Any = None
 
 
 class RouteTable:

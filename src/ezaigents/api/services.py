@@ -1,7 +1,8 @@
-"""What all routes share. Job: the client, the access list and the settings of one site, in one hand."""
+"""What all routes share. Job: the client, the access list, the settings and the host of one site, in one hand."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from ezaigents.access import Access
@@ -9,16 +10,22 @@ from ezaigents.api.guessing import Guesses
 from ezaigents.api.hub import Hub
 from ezaigents.api.pulse import Pulse
 from ezaigents.client import Client, Lookout
+from ezaigents.errors import NotRunning
 from ezaigents.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
+    from ezaigents.api.chat.calls import Calls, Lend
+
 
 class Services:
-    """One for each site; `Services.of(request)` finds it."""
+    """One for each site; `Services.of(request)` finds it. `lend`: gives what the host lends, None = there is no host.
 
-    def __init__(self, settings: Settings, client: Client, access: Access) -> None:
+    `began_s`: seconds since 1970.
+    """
+
+    def __init__(self, settings: Settings, client: Client, access: Access, lend: Lend | None = None) -> None:
         self.settings = settings
         self.client = client
         self.access = access
@@ -26,6 +33,9 @@ class Services:
         self.pulse = Pulse(client)
         self.guesses = Guesses()
         self.lookout = Lookout(client)
+        self.began_s = int(time.time())
+        self._lend = lend
+        self._calls: Calls | None = None
 
     @staticmethod
     def of(connection: HTTPConnection) -> Services:
@@ -33,8 +43,18 @@ class Services:
         services: Services = connection.app.state.services
         return services
 
+    def calls(self) -> Calls:
+        """What asks models for this site; loaded at the first call. Raises NotRunning where nothing does."""
+        if self._calls is None and self._lend is not None:
+            self._calls = self._lend()
+        if self._calls is None:
+            raise NotRunning("this site is not served by a host whose agents ask models; `ez up` starts one")
+        return self._calls
+
     async def close(self) -> None:
-        """End what goes on."""
+        """End what goes on, and what would take long."""
         await self.pulse.close()
+        if self._calls is not None:
+            self._calls.end_all("this host is stopping; ask again when it is back")
         await self.hub.close()
         await self.lookout.close()

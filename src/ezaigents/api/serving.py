@@ -12,6 +12,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from uvicorn.config import Config
 from uvicorn.server import Server
@@ -27,6 +28,9 @@ from ezaigents.api.wire import BoundedProtocol, websocket_protocol
 from ezaigents.client import Client
 from ezaigents.settings import Settings
 
+if TYPE_CHECKING:
+    from ezaigents.api.chat.calls import Lend
+
 _log = logging.getLogger(__name__)
 _KEEP_ALIVE_S = 75
 _STOP_S = 1
@@ -37,11 +41,14 @@ to a listener: with the interpreter's 5 ms, one page held up ten listeners for 5
 
 
 class Serving:
-    """The site of one host, on one port."""
+    """The site of one host, on one port. `lend`: gives what the host lends to its site, None = nothing."""
 
-    def __init__(self, settings: Settings, port: int, routes: Sequence[Route] = ROUTES) -> None:
+    def __init__(
+        self, settings: Settings, port: int, lend: Lend | None = None, routes: Sequence[Route] = ROUTES
+    ) -> None:
         self._settings = settings
         self._port = port
+        self._lend = lend
         self._routes = routes
         self._leaving = contextlib.AsyncExitStack()
 
@@ -53,7 +60,7 @@ class Serving:
         client = await self._leaving.enter_async_context(Client.connect(settings, need_host=False))
         access = Access(settings.home_path)
         await asyncio.to_thread(access.own_token)
-        services = Services(settings, client, access)
+        services = Services(settings, client, access, self._lend)
         config = Config(
             make_app(services, Site.of(settings, self._port), self._routes),
             http=BoundedProtocol,

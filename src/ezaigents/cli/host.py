@@ -93,7 +93,7 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
         if "life" in words:
             loop.add_reader(int(words["life"]), _orphaned, fleet, int(words["life"]))
         if listener is not None:
-            listener.open()
+            listener.open(fleet.model_calls)
         _announce(fleet, settings, words)
         await fleet.run()
 

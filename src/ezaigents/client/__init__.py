@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from ezaigents.client.outlook import Lookout, Outlook
     from ezaigents.client.overlaps import AtFile, SharedFile, shared_files
     from ezaigents.client.patchfile import patch_of
-    from ezaigents.client.planning import Plan, check_able, check_files, named, plan, plan_in, with_forecast
+    from ezaigents.client.planning import (
+        Plan,
+        check_able,
+        check_files,
+        choose_agent_by_price,
+        named,
+        plan,
+        plan_in,
+        with_forecast,
+    )
     from ezaigents.client.problems import Problem
     from ezaigents.client.shapes import (
         CountsRow,
@@ -102,6 +111,7 @@ __all__ = [
     "check_ids",
     "check_prompt",
     "choose_agent",
+    "choose_agent_by_price",
     "costs_of",
     "counts_of",
     "counts_row",
@@ -166,7 +176,16 @@ _FILES = {
     "overlaps": ("AtFile", "SharedFile", "shared_files"),
     "patchfile": ("patch_of",),
     "outlook": ("Lookout", "Outlook"),
-    "planning": ("Plan", "check_able", "check_files", "named", "plan", "plan_in", "with_forecast"),
+    "planning": (
+        "Plan",
+        "check_able",
+        "check_files",
+        "choose_agent_by_price",
+        "named",
+        "plan",
+        "plan_in",
+        "with_forecast",
+    ),
     "problems": ("Problem",),
     "shapes": (
         "CountsRow",

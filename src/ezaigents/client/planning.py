@@ -17,6 +17,7 @@ from ezaigents.client.outlook import Outlook, look_out
 from ezaigents.client.status import AgentPresence
 from ezaigents.client.submit import Wish
 from ezaigents.errors import InputError
+from ezaigents.records import TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +86,16 @@ def with_forecast(planned: Plan, outlook: Outlook, files: InputFiles) -> Plan:
     sizes = [files.size_bytes(wish.paths, _FILES_SIZED)]
     past = outlook.costs.get((agent.name, wish.kind.value), ())
     return msgspec.structs.replace(planned, forecast=forecast_tasks(sizes, price, past))
+
+
+async def choose_agent_by_price(
+    settings: Settings, kind: TaskKind, prompt: str, agents: Sequence[AgentPresence]
+) -> Choice:
+    """Choose as for a job whose agent is left open, by the prices of these settings. Raises InputError."""
+    from ezaigents.budget import Prices
+
+    prices = await asyncio.to_thread(Prices.load, settings)
+    return choose_agent(kind, prompt, agents, lambda route: _price_of(prices, route))
 
 
 def named(name: str, agents: Sequence[AgentPresence]) -> AgentPresence:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ezaigents.api.chat.calls import Lend
     from ezaigents.api.serving import Serving
     from ezaigents.settings import Settings
 
 __all__ = ["load_site"]
 
 
-def load_site() -> Callable[[Settings, int], Serving]:
+def load_site() -> Callable[[Settings, int, Lend | None], Serving]:
     """Load the API and the pages; for `bind_listener`, which calls it at the first connection."""
     from functools import partial
 

@@ -266,7 +266,9 @@ async def _is_as_promised(answer: httpx2.Response) -> None:
         assert not body or media in medias, (
             f"{method} {route.path} answers {status} with {media}, and promises {medias}"
         )
-    if media == PROBLEM:
+    if route is not None and route.fails is not None and status >= 400:
+        assert not body or _fits(body, route.fails), body
+    elif media == PROBLEM:
         assert not body or msgspec.json.decode(body, type=ProblemDetails).status == status
     elif route is not None and route.gives is not None and body:
         kinds = route.gives if isinstance(route.gives, tuple) else (route.gives,)

@@ -131,7 +131,21 @@ def test_bodies_are_described_where_they_are_read() -> None:
         if route.takes is not None:
             assert method not in ("get", "head")
             assert set(operation["requestBody"]["content"]) == {"application/json"}
-            assert {"413", "415", "422"} <= set(operation["responses"])
+            assert {"413", "415", "400" if route.fails else "422"} <= set(operation["responses"])
+
+
+def test_another_form_of_errors_and_of_answers_is_described() -> None:
+    """A route whose errors have another form says so for each, and one that can stream names its events."""
+    found = {route.endpoint.__name__: route for route in ROUTES if route.fails or route.streams}
+    assert set(found) == {"chat_completions", "list_models"}
+    own = [operation for _, _, operation in _operations() if operation["operationId"] in found]
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
+    for operation in own:
+        failing = [one for status, one in operation["responses"].items() if status >= "400"]
+        assert failing
+        assert all(one["content"] == error for one in failing)
+    [streaming] = [operation for operation in own if found[operation["operationId"]].streams]
+    assert set(streaming["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
 
 
 def test_who_may_take_it_is_said() -> None:

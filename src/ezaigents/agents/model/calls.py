@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -20,7 +21,7 @@ from ezaigents.agents.model.services import Services
 from ezaigents.clock import Clock
 from ezaigents.errors import AgentUnavailable, EngineDown, InputError, RetryLater
 from ezaigents.ids import IdMaker
-from ezaigents.providers import Reply, Request, Route
+from ezaigents.providers import Reply, Request, Route, Try
 from ezaigents.records import EVERYTHING, AgentCard
 from ezaigents.settings import Settings
 
@@ -124,7 +125,9 @@ class ModelCalls:
             tag=f"{call_id}.0",
         )
         chain = [Route.parse(route) for route in definition.chain]
-        reply = await services.caller.call(chain, asked, meter, on_text=on_text, on_restart=on_restart)
+        reply = await services.caller.call(
+            chain, asked, meter, on_text=on_text, on_restart=on_restart, on_try=partial(_note_failure, call_id)
+        )
         return Called(reply, meter.spent)
 
     async def _check_able(self, definition: Definition) -> None:
@@ -159,6 +162,12 @@ class ModelCalls:
             _, late = await asyncio.wait(self._running, timeout=_CLOSE_S)
             if late:
                 _log.warning("%d calls to models could not be settled; what was held for them ends as spent", len(late))
+
+
+def _note_failure(call_id: str, one: Try) -> None:
+    """No journal keeps it: the host's log does."""
+    if one.outcome not in ("ok", "cancelled"):
+        _log.warning("call %s: %s: %s: %s", call_id, one.route, one.outcome, one.message)
 
 
 async def _of(calling: asyncio.Task[Called]) -> Called:

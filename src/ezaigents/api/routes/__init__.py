@@ -2,6 +2,7 @@
 
 from ezaigents.api.routes.agents import ROUTES as _AGENTS
 from ezaigents.api.routes.backlog import ROUTES as _BACKLOG
+from ezaigents.api.routes.chat import ROUTES as _CHAT
 from ezaigents.api.routes.costs import ROUTES as _COSTS
 from ezaigents.api.routes.description import ROUTES as _DESCRIPTION
 from ezaigents.api.routes.events import ROUTES as _EVENTS
@@ -14,4 +15,4 @@ from ezaigents.api.routes.tasks import ROUTES as _TASKS
 from ezaigents.api.routes.workspace import ROUTES as _WORKSPACE
 
 _LOOK = (*_RUNS, *_BACKLOG, *_COSTS, *_WORKSPACE)
-ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_LOOK, *_MESSAGES, *_EVENTS, *_METRICS, *_DESCRIPTION)
+ROUTES = (*_HEALTH, *_SESSION, *_AGENTS, *_TASKS, *_LOOK, *_MESSAGES, *_EVENTS, *_CHAT, *_METRICS, *_DESCRIPTION)

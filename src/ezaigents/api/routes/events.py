@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ezaigents.access import Role
+from ezaigents.api.answers import left
 from ezaigents.api.failing import PROBLEM, problem
 from ezaigents.api.hub import EncodedUpdate, Hub, Update
 from ezaigents.api.route import Query, Route
@@ -54,7 +55,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send(_body(f"retry: {_AGAIN_MS}\n\n".encode()))
-        leaving = asyncio.ensure_future(_left(receive, "http.disconnect"))
+        leaving = asyncio.ensure_future(left(receive, "http.disconnect"))
         try:
             async with self._hub.subscribe(self._since) as listener:
                 leaving.add_done_callback(lambda _: listener.end())
@@ -98,7 +99,7 @@ async def socket(websocket: WebSocket) -> None:
         return
     await websocket.accept()
     async with services.hub.subscribe(since) as listener:
-        hearing = asyncio.create_task(_left(websocket.receive, "websocket.disconnect"))
+        hearing = asyncio.create_task(left(websocket.receive, "websocket.disconnect"))
         hearing.add_done_callback(lambda _: listener.end())
         try:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, EzError):
@@ -121,12 +122,6 @@ def _outputs(params: QueryParams) -> list[str]:
     if len(ids) > OUTPUTS_MOST:
         raise InputError("output", f"takes {OUTPUTS_MOST} ids at most, not {len(ids)}")
     return ids
-
-
-async def _left(receive: Receive, word: str) -> None:
-    """Wait until the other side has gone; what it says is not looked at."""
-    while (await receive())["type"] != word:
-        pass
 
 
 def _message(update: EncodedUpdate) -> bytes:

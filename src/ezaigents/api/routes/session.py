@@ -36,9 +36,9 @@ async def enter(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         if code and not services.guesses.add():
             words = "too many wrong links; wait a minute"
-            return told(accept, 429, problem(429, words), {"retry-after": str(_WAIT_S)})
+            return told(request.url.path, accept, 429, problem(429, words), {"retry-after": str(_WAIT_S)})
         words = "this link was used, or is too old; `ez open` prints a fresh one"
-        return told(accept, 403, problem(403, words))
+        return told(request.url.path, accept, 403, problem(403, words))
     response = RedirectResponse("/", 303)
     response.set_cookie(
         request.app.state.cookie,
