@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from tests.leaks import until
 
+from ezaigents.agents.definition import packaged_definitions
 from ezaigents.agents.model import calls as calls_module
 from ezaigents.agents.model.calls import CallEnded, ModelCalls, TooManyCalls
+from ezaigents.agents.model.services import Services
 from ezaigents.budget import Budget, BudgetRefused, ScopeState
-from ezaigents.errors import AgentUnavailable, InputError
+from ezaigents.clock import SystemClock
+from ezaigents.errors import AgentUnavailable, EngineDown, InputError
 from ezaigents.providers import Request, Role, RoutesBusy, Text, Turn
 
-from .scene import Scene, at_work
+from .scene import Scene, at_work, settings_in
 
 _HELLO = '[[rule]]\nmatch = "hello"\n[[rule.steps]]\ntext = "Hello to you, and a good day."\n'
 _SILENCE = "hello [fault hang]"
@@ -173,6 +176,25 @@ async def test_only_so_many_are_on_their_way(tmp_path: Path, monkeypatch: pytest
             await calls.call("claude", _request())
         first.cancel()
         await asyncio.wait({first})
+        await calls.call("claude", _request())
+
+
+async def test_while_the_engine_is_away_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows then what may be spent: the caller hears so, and does not wait for ever."""
+    monkeypatch.setattr(calls_module, "_ENGINE_S", 0.05)
+
+    async def is_away() -> frozenset[str]:
+        await asyncio.Event().wait()
+        return frozenset()
+
+    def never() -> Services:
+        raise AssertionError("nothing may be asked")
+
+    definitions = {one.name: one for one in packaged_definitions()}
+    calls = ModelCalls(
+        definitions, never, why_not=lambda _: "", paused=is_away, settings=settings_in(tmp_path), clock=SystemClock()
+    )
+    with pytest.raises(EngineDown):
         await calls.call("claude", _request())
 
 
