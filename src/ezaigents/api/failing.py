@@ -7,7 +7,6 @@ error. What nobody foresaw is written down by the server and told without its de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from http import HTTPStatus
 
 import msgspec
@@ -88,6 +87,8 @@ def told(path: str, accept: str, status: int, body: bytes, headers: Mapping[str,
         return Response(of_problem(status, body), status, headers, "application/json")
     if "text/html" not in accept or "json" in accept:
         return Response(body, status, headers, PROBLEM)
+    from html import escape  # half a megabyte of entities, for a page that few ever see
+
     said = from_json(body, ProblemDetails)
     page = _PAGE.format(title=escape(said.title), detail=escape(said.detail))
     return Response(page, status, headers, "text/html")

@@ -76,7 +76,7 @@ def test_an_answer(tmp_path: Path) -> None:
             assert extra(answer, "simulated") is True
             assert extra(answer, "route") == "anthropic:claude-sonnet-5-5"
             scopes = await site.scopes()
-            assert set(scopes) == {"sim-agent:claude", "sim-day", "sim-all"}
+            assert set(scopes) == {"sim-agent:claude", "sim-model:anthropic:claude-sonnet-5-5", "sim-day", "sim-all"}
             assert {state.spent for state in scopes.values()} == {extra(answer, "cost_microusd")}
             assert scopes["sim-agent:claude"].calls == 1
 

@@ -52,7 +52,7 @@ async def test_a_call_is_answered_and_paid_for(tmp_path: Path) -> None:
         assert "".join(told) == "Hello to you, and a good day."
         assert called.cost_microusd > 0
         scopes = await _scopes(scene)
-        assert set(scopes) == {"sim-agent:claude", "sim-day", "sim-all"}
+        assert set(scopes) == {"sim-agent:claude", "sim-model:anthropic:claude-sonnet-5-5", "sim-day", "sim-all"}
         for state in scopes.values():
             assert (state.spent, state.reserved, state.calls) == (called.cost_microusd, 0, 1)
 
