@@ -247,3 +247,58 @@ def test_many_with_a_token_who_come_at_once_are_all_answered(settings: Settings)
             assert int(answered) == 200
 
     run(story())
+
+
+THOUSANDS = """
+import errno, socket, sys
+port, many, crowd, made = int(sys.argv[1]), int(sys.argv[2]), [], 0
+while made < many:
+    one = socket.socket()
+    one.settimeout(30)
+    try:
+        one.connect(("127.0.0.1", port))
+        made += 1
+        if made % 3 == 0:
+            one.send(b"GET / HT")
+        elif made % 3 == 1:
+            one.send(b"GET /api/health HTTP/1.1\\\\r\\\\nHost: 127.0.0.1:%d\\\\r\\\\n\\\\r\\\\n" % port)
+    except OSError as error:
+        if error.errno not in (errno.ECONNRESET, errno.EPIPE):
+            raise
+    crowd.append(one)
+    if len(crowd) > 5000:
+        crowd.pop(0).close()
+print(made, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("many", [1000, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_thousands_of_connections_change_nothing_for_the_fleet(settings: Settings, many: int) -> None:
+    """While so many connections are made, silent, with half a head and with whole requests, tasks go on, few of the
+    connections are kept, and who is in with a token is answered; then whoever comes with one is.
+    """
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert (await site.get("/api/me")).status_code == 200
+            command = [sys.executable, "-c", THOUSANDS, str(site.port), str(many)]
+            crowd = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            try:
+                assert crowd.stdout is not None
+                made = asyncio.create_task(asyncio.to_thread(crowd.stdout.readline))
+                rounds = 0
+                while not made.done() or rounds < 2:
+                    ids = await site.yard.hand_in(5)
+                    assert len(await site.yard.ended(ids)) == 5
+                    assert (await site.get("/api/me")).status_code == 200
+                    assert strangers() <= wire.STRANGERS_MOST
+                    rounds += 1
+                assert int(await made) == many
+                assert await site.is_answered(WITHIN_S)
+                assert len(os.listdir("/proc/self/fd") if sys.platform == "linux" else []) < 500  # noqa: PTH208
+            finally:
+                crowd.kill()
+                crowd.communicate()
+
+    run(story(), limit_s=120)

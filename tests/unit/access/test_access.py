@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,6 +63,23 @@ def test_a_token_is_not_found_with_another_secret(access: Access) -> None:
     last = "A" if one.text[-2] != "A" else "B"
     for text in (f"ez_{one.grant.id}_{_secret(other.text)}", f"{one.text[:-2]}{last}{one.text[-1]}"):
         assert access.find(text, GrantKind.TOKEN) is None
+
+
+def test_secrets_are_compared_in_constant_time(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes says nothing of how much was right: the comparison is the library's own for that."""
+    given = access.give(Role.ADMIN, "one")
+    compared: list[tuple[str, str]] = []
+    original = hmac.compare_digest
+
+    def counted(one: str, other: str) -> bool:
+        compared.append((one, other))
+        return original(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", counted)
+    assert access.find(given.text, GrantKind.TOKEN) is not None
+    assert access.find(f"ez_{given.grant.id}_{'A' * 43}", GrantKind.TOKEN) is None
+    assert len(compared) == 2
+    assert all(len(one) == len(other) == 64 for one, other in compared)
 
 
 def test_a_token_is_not_found_under_another_id(access: Access) -> None:
