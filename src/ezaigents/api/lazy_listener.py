@@ -25,6 +25,7 @@ Load = Callable[[], "Callable[[Settings, int, Lend | None], Serving]"]
 """Loads what a site needs, at the first connection, and returns what makes it."""
 _log = logging.getLogger(__name__)
 _BACKLOG = 256
+_HEARD_BYTES = 65_536
 _NEXT_PORTS = 20
 """So many ports after the usual one are tried, for a fleet of another workspace may have that."""
 
@@ -83,10 +84,25 @@ class LazyListener:
             self._listen()
 
     def _send_away(self) -> None:
-        """Close on whoever waits: the next visitor finds out whether it can be started then."""
+        """Tell whoever waits, and close: the next visitor finds out whether it can be started then."""
+        words = b"" if self._settings.tls_cert else _words_for_now()  # nobody has shaken hands yet
         with contextlib.suppress(OSError):
             while True:
-                self._socket.accept()[0].close()
+                visitor, _ = self._socket.accept()
+                with visitor, contextlib.suppress(OSError):
+                    visitor.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        visitor.recv(_HEARD_BYTES)  # what is left unread would cut off the answer
+                    visitor.send(words)
+                    visitor.shutdown(socket.SHUT_WR)
+
+
+def _words_for_now() -> bytes:
+    try:
+        from ezaigents.api.guards import not_started
+    except ImportError:  # perhaps that is why it could not be started
+        return b""
+    return not_started()
 
 
 def load_api() -> Callable[[Settings, int, Lend | None], Serving]:

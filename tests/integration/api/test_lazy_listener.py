@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import msgspec
 import pytest
-from tests.integration.api.site import open_site
+from tests.integration.api.site import are_guarded, open_site
 from tests.integration.runtime.fleets import agent, at_once, working
 from tests.leaks import run, until
 
@@ -143,13 +143,20 @@ def test_who_comes_while_the_site_starts_is_answered(settings: Settings) -> None
 
 
 def test_a_site_that_could_not_start_is_started_for_the_next(settings: Settings) -> None:
-    """What failed for the first visitor, for a file was in the way, works for the next one; nothing is left of it."""
+    """What failed for the first visitor, for a file was in the way, is 503 and works for the next one; nothing is left
+    of it.
+    """
 
     async def story() -> None:
         async with open_site(settings) as site:
             (settings.home_path / "access").write_text("in the way")
             with site.connect() as first:
-                await first.send(b"GET /api/health HTTP/1.1\r\n")
+                await first.send(f"GET /api/health HTTP/1.1\r\nHost: {site.host}\r\n\r\n".encode())
+                said = await first.answer()
+                assert said.status == 503
+                assert int(said.headers["retry-after"]) > 0
+                assert said.json["status"] == 503
+                are_guarded(said.headers)
                 assert await first.is_over(20)
             (settings.home_path / "access").unlink()
 
