@@ -42,13 +42,15 @@ class KeptLine(asyncio.Protocol):
             self._answer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the site ended the connection"))
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and body of the answer."""
-        assert self._transport is not None
         assert self._answer is None
+        if self._transport is None:
+            raise ConnectionError("the site ended the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer

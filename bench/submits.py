@@ -64,14 +64,15 @@ async def _measure(settings: Settings, pid: int) -> Figures:
     lists = [_list(port, token, jobs, first) for first in range(0, _FILES, 10)]
     async with Client.connect(settings, need_host=False) as client:
         await client.queue.pause(["*"])
+        async with kept_lines(port, 1) as lines:
+            await _sent(lines, singles, _WARM_UPS)
+            one_line = await costs.of(_SINGLES // 5, _sent(lines, singles, _SINGLES // 5))
         async with kept_lines(port, _LINES) as lines:
-            await _sent(lines[:_LIST_LINES], singles, _WARM_UPS)
-            http = {
-                "one_line": await costs.of(_SINGLES // 5, _sent(lines[:1], singles, _SINGLES // 5)),
-                "one_by_one": await costs.of(_SINGLES, _sent(lines, singles, _SINGLES)),
-                "with_keys": await costs.of(_SINGLES // 2, _keyed(lines, port, token, jobs, _SINGLES // 2)),
-                "lists": await costs.of(_LISTED, _sent(lines[:_LIST_LINES], lists, _LISTED // _LIST, each=_LIST)),
-            }
+            one_by_one = await costs.of(_SINGLES, _sent(lines, singles, _SINGLES))
+            keyed = await costs.of(_SINGLES // 2, _keyed(lines, port, token, jobs, _SINGLES // 2))
+        async with kept_lines(port, _LIST_LINES) as lines:
+            listed = await costs.of(_LISTED, _sent(lines, lists, _LISTED // _LIST, each=_LIST))
+        http = {"one_line": one_line, "one_by_one": one_by_one, "with_keys": keyed, "lists": listed}
         direct = {
             "one_by_one": await own.of(_SINGLES, _handed_in(client, 1, _SINGLES)),
             "lists": await own.of(_LISTED, _handed_in(client, _LIST, _LISTED // _LIST)),
