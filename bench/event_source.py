@@ -1,7 +1,7 @@
 """Makes events at a steady rate; a process: `python -m bench.event_source HOME COUNT PER_S`.
 
-Each event is the end of one task, which this process holds. Prints `ready`, and at the end one JSON object: task id ->
-the monotonic time, in seconds, just before its end was told to the engine.
+Each event is the end of one task, of which this process claims a hundred at a time. Prints `ready`, and at the end one
+JSON object: task id -> the monotonic time, in seconds, just before its end was told to the engine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ezaigents.settings import load_settings
 
 _AGENT = "bench"
 _LEASE_MS = 600_000
-_AT_ONCE = 1000
+_AT_ONCE = 100
 _DONE = Result(summary="ok")
 
 
@@ -31,22 +31,19 @@ async def _main(home: str, count: int, per_s: float) -> None:
     async with Client.connect(settings, need_host=False) as client:
         run = run_record(settings)
         await client.queue.submit(specs(settings, run.id, count, agent=_AGENT), run=run)
-        held: list[Held] = []
-        make_id = IdMaker(SystemClock())
-        while len(held) < count:
-            claims = await client.queue.claim(make_id(), "bench", _LEASE_MS, [(f"{_AGENT}@{run.place}", _AT_ONCE)])
-            held += [Held(claim.id, claim.fence) for claim in claims]
+        make_id, wants = IdMaker(SystemClock()), [(f"{_AGENT}@{run.place}", _AT_ONCE)]
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
-        sent, began_s = {}, time.monotonic()
+        sent, began_s = dict[str, float](), time.monotonic()
         async with asyncio.TaskGroup() as group:
-            for number, one in enumerate(held):
-                wait_s = began_s + number / per_s - time.monotonic()
-                if wait_s > 0:
-                    await asyncio.sleep(wait_s)
-                sent[one.id] = time.monotonic()
-                group.create_task(client.queue.finish([(one, _DONE)]))
+            while claims := await client.queue.claim(make_id(), "bench", _LEASE_MS, wants):
+                for claim in claims:
+                    wait_s = began_s + len(sent) / per_s - time.monotonic()
+                    if wait_s > 0:
+                        await asyncio.sleep(wait_s)
+                    sent[claim.id] = time.monotonic()
+                    group.create_task(client.queue.finish([(Held(claim.id, claim.fence), _DONE)]))
     sys.stdout.write(json.dumps(sent) + "\n")
 
 
