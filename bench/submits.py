@@ -33,7 +33,7 @@ from ezaigents.settings import Settings
 _SINGLES = int(os.environ.get("BENCH_SUBMITS", "10000"))
 _LISTED = int(os.environ.get("BENCH_SUBMITS_LISTED", "100000"))
 _LINES = 32
-_LIST_LINES = 4
+_LIST_LINES = 8
 _LIST = 100
 _FILES = 200
 _WARM_UPS = 200
