@@ -87,7 +87,7 @@ def told(path: str, accept: str, status: int, body: bytes, headers: Mapping[str,
         return Response(of_problem(status, body), status, headers, "application/json")
     if "text/html" not in accept or "json" in accept:
         return Response(body, status, headers, PROBLEM)
-    from html import escape  # half a megabyte of entities, for a page that few ever see
+    from html import escape  # its tables of names are large
 
     said = from_json(body, ProblemDetails)
     page = _PAGE.format(title=escape(said.title), detail=escape(said.detail))

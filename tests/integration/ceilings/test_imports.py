@@ -88,13 +88,33 @@ def test_a_visit_never_loads_heavy_modules(tmp_path: Path, ceilings: dict[str, d
     assert not loaded & set(ceilings["imports"]["visit_never"])
 
 
-def test_what_waits_is_there_for_who_asks() -> None:
-    """The package whose `__init__` was left out is whole as soon as somebody asks it for something."""
+@pytest.mark.parametrize(
+    ("asks", "loads"),
+    [
+        ("import uvicorn; assert callable(uvicorn.run); assert uvicorn.__version__", "uvicorn.main"),
+        ("import http.client; assert http.client.responses[404] == 'Not Found'", "email.parser"),
+        ("import json; assert json.loads('[1]') == [1]", "json.decoder"),
+        ("from html import unescape; assert unescape('&amp;') == '&'", "html.entities"),
+        ("import logging.config; assert callable(logging.config.dictConfig)", "logging.handlers"),
+    ],
+    ids=["uvicorn", "http.client", "json", "html", "logging.config"],
+)
+def test_what_waits_is_there_for_who_asks(asks: str, loads: str) -> None:
+    """A module that waits is whole as soon as somebody asks it for something, also for many who ask at once."""
     program = "from ezaigents.api.lean import load_uvicorn; load_uvicorn(); import sys, uvicorn.config; "
     waiting = _modules(f"{program} assert uvicorn.Config is uvicorn.config.Config; print(*sys.modules)")
-    assert "uvicorn.main" not in waiting
-    whole = _modules(f"{program} assert callable(uvicorn.run); assert uvicorn.__version__; print(*sys.modules)")
-    assert "uvicorn.main" in whole
+    assert loads not in waiting
+    crowd = f"""
+{program}
+import concurrent.futures
+sys.setswitchinterval(1e-6)
+def ask(_):
+    exec({asks!r}, {{}})
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    list(pool.map(ask, range(8)))
+print(*sys.modules)
+"""
+    assert loads in _modules(crowd)
 
 
 def test_help_never_loads_heavy_modules(ceilings: dict[str, dict[str, Any]]) -> None:
