@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-peers soak chaos nightly wheel-test lock clean
+.PHONY: help demo test check format screenshots bench bench-peers soak chaos nightly wheel-test lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: $(VENV)/dev ## format, lint, types, import law
 format: $(VENV)/dev ## put the sources in form
 	$(BIN)/ruff format src tests bench
 	$(BIN)/ruff check --fix src tests bench
+
+screenshots: $(VENV)/dev ## pictures of every page, in docs/screenshots; needs a Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/dev ## every figure the documents print, one JSON line each
 	$(BIN)/python -m bench
