@@ -75,6 +75,17 @@ def test_a_job_is_handed_in_watched_and_its_patch_applied(fleet: Fleet, window: 
     assert is_marked(page)
 
 
+def test_a_task_leads_to_its_run_which_says_what_it_cost(fleet: Fleet, window: Window) -> None:
+    """Simulated or not: a run of one task cost what the task did."""
+    task_id = fleet.finish("Greet for a price")
+    page = window.open(f"/tasks/{task_id}")
+    run = str(fleet.task(task_id)["run"])
+    main_of(page).get_by_role("link", name=run).click()
+    page.wait_for_url(f"**/runs/{run}")
+    cost = f"{fleet.task(task_id)['cost_microusd'] / 1e6:.6f} USD"
+    expect(main_of(page).get_by_text(f"{cost}, simulated")).to_be_visible()
+
+
 def test_a_running_task_is_cancelled_and_tried_again(fleet: Fleet, window: Window) -> None:
     """Its page asks first, then says that it is cancelled, and offers another try, which is taken."""
     task_id = fleet.hand_in("Wait for the rain")

@@ -33,6 +33,7 @@ async def run_page(request: Request) -> Response:
         tasks=shown[:_ROWS_MOST],
         left_out=max(0, len(shown) - _ROWS_MOST),
         spent=sum(task.cost_microusd for task in shown if not task.simulated),
+        simulated_spent=sum(task.cost_microusd for task in shown if task.simulated),
         open_ids=[task.id for task in shown if not task.state.terminal],
         failed_ids=[task.id for task in shown if task.state in (TaskState.DEAD, TaskState.CANCELLED)],
     )
