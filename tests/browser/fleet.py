@@ -34,6 +34,10 @@ steps = [
   { calls = [{ name = "finish", arguments = { summary = "It was allowed." } }] },
 ]
 
+[[rule]]
+match = '^Wait'
+steps = [{ text = "STORY" }]
+
 [[fault]]
 match = '^Wait'
 hang = true
@@ -41,7 +45,7 @@ hang = true
 [[fault]]
 match = '^Fail'
 status = 400
-"""
+""".replace("STORY", "Once upon a time. " * 50)
 HELLO = 'print("hello")\n'
 _ANSWER_S = 30
 

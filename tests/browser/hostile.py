@@ -23,6 +23,7 @@ _STEPS = (
     '[[rule]]\nmatch = "^Change"\nsteps = [\n'
     '  {{ text = {say}, calls = [{{ name = "write", arguments = {{ path = {new}, content = {text} }} }}] }},\n'
     '  {{ calls = [{{ name = "finish", arguments = {{ summary = {text}, evidence = {text} }} }}] }},\n]\n'
+    '[[rule]]\nmatch = "^Wait"\nsteps = [{{ text = {much} }}]\n'
     '[[rule]]\nmatch = "^Refuse"\nsteps = [{{ text = {say}, stop = "refusal" }}]\n'
     '[[rule]]\nmatch = "^Command"\nsteps = [{{ calls = [{{ name = "run", arguments = {{ argv = [{say}] }} }}] }}]\n'
 )
@@ -35,7 +36,9 @@ def _toml(text: str) -> str:
 @contextmanager
 def hostile_fleet(folder: Path) -> Iterator[tuple[Fleet, dict[str, list[str]]]]:
     """The fleet, and the ids of what there is, as `addresses` takes them."""
-    rules = _STEPS.format(say=_toml(PAYLOAD), new=_toml(f"new/{_FILE}"), text=_toml(f"{PAYLOAD} {_LONG}"))
+    rules = _STEPS.format(
+        say=_toml(PAYLOAD), new=_toml(f"new/{_FILE}"), text=_toml(f"{PAYLOAD} {_LONG}"), much=_toml(PAYLOAD * 50)
+    )
     with running(folder, rules + RULES, {_FILE: "x = 1\n", f"{_LONG[:200]}.py": "y = 1\n"}, PAYLOAD) as fleet:
         Access(fleet.place.home).give(Role.READ, PAYLOAD)
         for words in (("msg", "claude"), ("notes", "add")):

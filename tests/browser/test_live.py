@@ -61,6 +61,19 @@ def test_what_happens_while_a_tab_is_loaded_is_shown(fleet: Fleet, window: Windo
     expect(main_of(page).get_by_text("done", exact=True)).to_be_visible()
 
 
+def test_what_a_running_task_says_is_read_as_it_says_it(fleet: Fleet, window: Window) -> None:
+    """A page that was there before shows what the model said so far, while it goes on."""
+    fleet.pause("claude")
+    task_id = fleet.hand_in("Wait for the end of the story")
+    page = window.open_live(f"/tasks/{task_id}")
+    mark(page)
+    fleet.resume("claude")
+    expect(main_of(page)).to_contain_text("Once upon a time. Once upon a time.")
+    assert fleet.task(task_id)["state"] == "leased"
+    assert is_marked(page)
+    fleet.ask("POST", f"/api/tasks/{task_id}/cancel", {})
+
+
 def test_a_tab_that_nobody_sees_asks_for_nothing_until_it_is_looked_at(fleet: Fleet, window: Window) -> None:
     """Beside one that is seen, it leaves the host in peace; then it shows at once what it missed."""
     seen, hidden = window.open_live("/tasks"), window.open_live("/tasks?kind=edit")

@@ -120,6 +120,7 @@
     for (const [name, open] of opened) if (summaries.has(name)) summaries.get(name).parentElement.open = open;
     const again = focused && document.activeElement === document.body && named(CAN).get(focused);
     if (again) again.focus({ preventScroll: true });
+    reach();
   });
   document.addEventListener("htmx:afterOnLoad", (event) => {
     if (lost && event.detail.successful) { lost = false; show("polling"); }
@@ -131,6 +132,17 @@
     show("signed out");
     say("This session has ended. `ez open` prints a link to a new one.");
   });
+
+  // What scrolls by itself can be reached and scrolled by keyboard.
+  const reach = () => {
+    for (const one of document.querySelectorAll("main table, main pre:not(#said)")) {
+      if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) one.tabIndex = 0;
+      else one.removeAttribute("tabindex");
+    }
+  };
+  reach();
+  addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
 
   // -- actions ----------------------------------------------------------------------------------------------------
   const post = async (address, body) => {
