@@ -35,8 +35,13 @@ steps = [
 ]
 
 [[rule]]
-match = '^Wait'
+match = '^Tell'
 steps = [{ text = "STORY" }]
+
+[[fault]]
+match = '^Tell'
+piece_bytes = 100
+between_s = 0.2
 
 [[fault]]
 match = '^Wait'
@@ -45,7 +50,7 @@ hang = true
 [[fault]]
 match = '^Fail'
 status = 400
-""".replace("STORY", "Once upon a time. " * 50)
+""".replace("STORY", "Once upon a time. " * 200)
 HELLO = 'print("hello")\n'
 _ANSWER_S = 30
 
