@@ -17,7 +17,7 @@ from tests.browser.pages import PATHS, addresses, views
 from tests.browser.window import STREAM, Window, main_of, opened
 
 _FIRST_PAGE_MOST_BYTES = 40_000
-_FIRST_PAGE_MOST_ANSWERS = 6
+_FIRST_PAGE_MOST_REQUESTS = 6
 _WIDTHS_PX = (1200, 800, 390, 320)
 """The last two: a usual phone, and the width at which WCAG 2.1 asks for no scrolling sideways."""
 _HEIGHT_PX = 844
@@ -145,7 +145,7 @@ def test_pages_that_refuse_are_pages_too(browser: Browser, hostile: Sampled) -> 
 
 
 def test_the_first_page_weighs_little(browser: Browser, hostile: Sampled) -> None:
-    """With nothing in the cache: at most 40 KB on the wire, in six answers, beside the stream, which has no end.
+    """With nothing in the cache: at most 40 KB on the wire, in six requests, one of which is the stream, without end.
 
     The last of the six is the page's live part, read once more when the stream has begun.
     """
@@ -164,5 +164,5 @@ def test_the_first_page_weighs_little(browser: Browser, hostile: Sampled) -> Non
         last.value.finished()
         page.wait_for_load_state("networkidle")
         assert window.asked(STREAM) == 1
-        assert len(got) <= _FIRST_PAGE_MOST_ANSWERS
+        assert len(got) + 1 <= _FIRST_PAGE_MOST_REQUESTS
         assert sum(got) <= _FIRST_PAGE_MOST_BYTES

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ezaigents.client.company import Member
+from ezaigents.codec import counted
 from ezaigents.queue import ANSWER_WITHIN_MS
 from ezaigents.records import PatchState, Task
 from ezaigents.team import State, Waiting
@@ -293,7 +294,7 @@ def _dead(facts: Facts) -> Iterator[Problem]:
     if facts.dead:
         yield Problem(
             kind="dead",
-            who=f"{facts.dead:,} tasks",
+            who=counted(facts.dead, "task"),
             why="they did not succeed, and are not tried again",
             advice="`ez tasks --state dead` says why; `ez retry ID` tries again, `ez purge --dead` forgets them",
         )

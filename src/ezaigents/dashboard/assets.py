@@ -20,6 +20,8 @@ from ezaigents.api.route import Route
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_BUNDLES = {"site.js": ("htmx.js", "app.js")}
+"""Sent as one: a page is asked for once less."""
 _CACHE = "public, max-age=31536000, immutable"
 
 
@@ -35,13 +37,17 @@ class Asset(msgspec.Struct, frozen=True):
 @cache
 def assets() -> dict[str, Asset]:
     """Every file, by the name under which it is sent; read at the first use."""
-    found = {}
-    for path in sorted(_FOLDER.iterdir()):
-        if path.suffix in _TYPES:
-            plain = path.read_bytes()
-            name = f"{path.stem}.{hashlib.sha256(plain).hexdigest()[:12]}{path.suffix}"
-            found[name] = Asset(name, _TYPES[path.suffix], plain, gzip.compress(plain, 9, mtime=0))
-    return found
+    parts = {part for bundle in _BUNDLES.values() for part in bundle}
+    files = {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir()) if path.suffix in _TYPES}
+    sent = {name: plain for name, plain in files.items() if name not in parts}
+    sent |= {name: b";\n".join(files[part] for part in bundle) for name, bundle in _BUNDLES.items()}
+    return {asset.name: asset for asset in map(_asset, sent, sent.values())}
+
+
+def _asset(name: str, plain: bytes) -> Asset:
+    stem, _, suffix = name.rpartition(".")
+    shown = f"{stem}.{hashlib.sha256(plain).hexdigest()[:12]}.{suffix}"
+    return Asset(shown, _TYPES[f".{suffix}"], plain, gzip.compress(plain, 9, mtime=0))
 
 
 @cache

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+
+from markupsafe import Markup, escape
 
 from ezaigents.codec import printable
 
+_SPECIAL = re.compile(r"`([^`]+)`|\b([0-9a-hjkmnp-tv-z]{18})\b")
+_STATE_WORDS = {"leased": "running", "ready": "waiting"}
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -28,6 +33,23 @@ def first_line(text: str) -> str:
     """The first line of it that says something, and whether more follow."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return printable(lines[0]) + (" …" if len(lines) > 1 else "") if lines else ""
+
+
+def linked(text: str) -> Markup:
+    """A line of ours: ids of tasks lead to them, and what stands in backticks is to be typed."""
+    pieces, at = [], 0
+    for found in _SPECIAL.finditer(shown := printable(text)):
+        pieces.append(escape(shown[at : found.start()]))
+        code, task = found.groups()
+        form = Markup("<code>{}</code>") if code else Markup('<a href="/tasks/{0}"><code>{0}</code></a>')
+        pieces.append(form.format(code or task))
+        at = found.end()
+    return Markup("").join([*pieces, escape(shown[at:])])
+
+
+def state_word(state: str) -> str:
+    """A task's state as people say it."""
+    return _STATE_WORDS.get(state, state)
 
 
 def moment(at_ms: int) -> str:
