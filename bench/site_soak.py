@@ -4,7 +4,8 @@ A fleet of agents that do nothing, ended tasks kept for 10 s. Jobs come over HTT
 rate; three streams and a WebSocket listen, one stream never reads, one sleeps a minute at a time, one leaves and comes
 back with the last event it heard; pages and lists of tasks are loaded. Every 5 s the resident memory of the host and of
 the engine is noted. After a warm-up of a fifth of the time the samples are cut in three: `growth_mb` is the mean of the
-last third less that of the first, `slope_mb_per_h` the least squares over all.
+last third less that of the first, `slope_mb_per_h` the least squares over all. `host_mb`: some
+of the samples, warm-up included.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _KEEP_S = 10.0
 _READ_BYTES = 65536
 _SLOW_BYTES = 4096
 _SETTLED_S = 60.0
+_SHOWN = 24
 _PATHS = ("/", "/tasks", "/new", "/problems", "/api/tasks?limit=50", "/api/agents", "/api/status", "/api/problems")
 
 _Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -104,6 +106,7 @@ async def _measure(settings: Settings, pid: int) -> dict[str, object]:
     figures = {name: _growth(values) for name, values in series.items()}
     return {
         **figures,
+        "host_mb": [round(value / 1e6, 2) for value in series["host"][:: max(1, len(samples) // _SHOWN)]],
         "flat": figures["host"]["growth_mb"] <= _FLAT_MB,
         "flat_means_mb": _FLAT_MB,
         "tasks": left,
