@@ -15,8 +15,9 @@ import sys
 import threading
 from collections.abc import Mapping
 
-_UNUSED = ("html", "http.client", "json", "logging.config")
-"""For error pages with a traceback, errors without words, bodies of other libraries, and logs set up by a file."""
+_UNUSED = ("calendar", "html", "http.client", "json", "logging.config", "shutil")
+"""For dates in letters, error pages with a traceback, errors without words, bodies as other libraries make them, logs
+that a file sets up, and folders of temporary files."""
 _SERVER: Mapping[str, str] = {"Config": "uvicorn.config"}
 
 

@@ -95,9 +95,10 @@ def test_a_visit_never_loads_heavy_modules(tmp_path: Path, ceilings: dict[str, d
         ("import http.client; assert http.client.responses[404] == 'Not Found'", "email.parser"),
         ("import json; assert json.loads('[1]') == [1]", "json.decoder"),
         ("from html import unescape; assert unescape('&amp;') == '&'", "html.entities"),
+        ("import shutil; assert callable(shutil.rmtree)", "lzma"),
         ("import logging.config; assert callable(logging.config.dictConfig)", "logging.handlers"),
     ],
-    ids=["uvicorn", "http.client", "json", "html", "logging.config"],
+    ids=["uvicorn", "http.client", "json", "html", "shutil", "logging.config"],
 )
 def test_what_waits_is_there_for_who_asks(asks: str, loads: str) -> None:
     """A module that waits is whole as soon as somebody asks it for something, also for many who ask at once."""
