@@ -56,7 +56,7 @@ def test_what_happens_while_a_tab_is_loaded_is_shown(fleet: Fleet, window: Windo
         fleet.until(task_id, "done")
         route.continue_()
 
-    window.context.route("**/static/app.*.js", meanwhile)
+    window.context.route("**/static/site.*.js", meanwhile)
     page = window.open(f"/tasks/{task_id}")
     expect(main_of(page).get_by_text("done", exact=True)).to_be_visible()
 

@@ -18,6 +18,11 @@ from ezaigents.api import wire
 
 _AT_ONCE = 4
 """Let in before those who are in are heard: whoever shows a token then is no stranger any more."""
+SILENT_MOST = 64
+"""Connections that have said nothing yet; where there are more, the one that has been silent longest goes, or is waited
+for a moment: a program that opens many at once speaks when all are open."""
+_ENTERING_MOST = 64
+"""TLS handshakes under way."""
 _AGAIN_S = 0.2
 """There is no file left for another connection: they wait in the socket."""
 
@@ -60,14 +65,24 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError:
-                loop.remove_reader(self._listening.fileno())
-                self._again = loop.call_later(_AGAIN_S, self.open)
+                self._wait(_AGAIN_S)
                 return
             one.setblocking(False)
             self._silent[one] = loop.call_later(wire.HEAD_S, self._send_away, one)
             loop.add_reader(one.fileno(), self._hear, one)
-            if len(self._silent) > wire.STRANGERS_MOST:
-                self._send_away(next(iter(self._silent)))
+            if len(self._silent) > SILENT_MOST:
+                oldest, end = next(iter(self._silent.items()))
+                silent_s = wire.HEAD_S - (end.when() - loop.time())
+                if silent_s < wire.PATIENCE_S:
+                    self._wait(wire.PATIENCE_S - silent_s)
+                    return
+                self._send_away(oldest)
+
+    def _wait(self, for_s: float) -> None:
+        """Let nobody in for a while: they wait in the socket."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listening.fileno())
+        self._again = loop.call_later(for_s, self.open)
 
     def _forget(self, one: socket.socket) -> None:
         self._silent.pop(one).cancel()
@@ -82,7 +97,7 @@ class Acceptor:
         task = asyncio.get_running_loop().create_task(self._bring_in(one))
         self._entering[task] = None
         task.add_done_callback(lambda task: self._entered(task, one))
-        if len(self._entering) > wire.STRANGERS_MOST:
+        if len(self._entering) > _ENTERING_MOST:
             next(iter(self._entering)).cancel()
 
     def _entered(self, task: asyncio.Task[None], one: socket.socket) -> None:

@@ -17,6 +17,9 @@ from ezaigents.api.guards import bad_request
 CONNECTIONS_MOST = 1000
 STRANGERS_MOST = 32
 """Connections that have shown no valid token; where there are more, the one that has been silent longest goes."""
+PATIENCE_S = 0.1
+"""None of them goes sooner, for a program may open many at once, unless there are `CROWD_MOST`."""
+CROWD_MOST = 128
 HEAD_S = 10.0
 STRANGER_RESTS_S = 5
 """Between two requests of who has shown no valid token; for others it is what uvicorn is told (serving)."""
@@ -29,7 +32,7 @@ HEAD_MOST_BYTES = 32 * 1024
 class BoundedProtocol(HttpToolsProtocol):
     """`known`: it has shown a valid token, or session, once."""
 
-    _strangers: ClassVar[OrderedDict[BoundedProtocol, None]] = OrderedDict()
+    _strangers: ClassVar[OrderedDict[BoundedProtocol, float]] = OrderedDict()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,11 +56,18 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > CONNECTIONS_MOST:
             transport.abort()
             return
-        self._strangers[self] = None
-        if len(self._strangers) > STRANGERS_MOST:
-            longest, _ = self._strangers.popitem(last=False)
-            longest.transport.abort()
+        self._strangers[self] = self.loop.time()
+        self._send_strangers_away()
         self._allow(HEAD_S)
+
+    def _send_strangers_away(self) -> None:
+        while len(self._strangers) > STRANGERS_MOST:
+            longest, since_s = next(iter(self._strangers.items()))
+            if self.loop.time() - since_s < PATIENCE_S and len(self._strangers) <= CROWD_MOST:
+                self.loop.call_later(PATIENCE_S, self._send_strangers_away)
+                return
+            del self._strangers[longest]
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._strangers.pop(self, None)
@@ -91,6 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._allow(BODY_S)
         if self in self._strangers:
             self._strangers.move_to_end(self)
+            self._strangers[self] = self.loop.time()
         if not self.url.startswith(b"/"):  # a whole address: the name in it counts, not that in Host
             name = self.url.partition(b"://")[2].partition(b"/")[0]
             self.headers[:] = [*(pair for pair in self.headers if pair[0] != b"host"), (b"host", name)]

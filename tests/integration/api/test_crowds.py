@@ -16,7 +16,7 @@ import pytest
 from tests.integration.api.site import Line, Site, open_site, strangers
 from tests.leaks import run, until
 
-from ezaigents.api import wire
+from ezaigents.api import acceptor, wire
 from ezaigents.settings import Settings
 
 WITHIN_S = 10.0
@@ -52,11 +52,9 @@ async def _some(site: Site, count: int, says: bytes = b"") -> AsyncIterator[Sequ
     lines: list[Line] = []
     try:
         for _ in range(count):
-            lines.append(site.connect())
+            lines.append(await asyncio.to_thread(site.connect))  # the site lets people in meanwhile
             if says:
                 await lines[-1].send(says)
-            if len(lines) % 8 == 0:
-                await asyncio.sleep(0)
         yield lines
     finally:
         for line in lines:
@@ -64,8 +62,10 @@ async def _some(site: Site, count: int, says: bytes = b"") -> AsyncIterator[Sequ
 
 
 @pytest.mark.parametrize("says", [b"", b"GET / HT"], ids=["silent", "half a head"])
-def test_of_too_many_strangers_the_oldest_go(settings: Settings, says: bytes) -> None:
+def test_of_too_many_strangers_the_oldest_go(settings: Settings, monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
     """More than 32 connections without a token are not kept: those that have been silent longest are ended."""
+    monkeypatch.setattr(acceptor, "SILENT_MOST", wire.STRANGERS_MOST)
+    monkeypatch.setattr(wire, "PATIENCE_S", 0.0)
 
     async def story() -> None:
         async with open_site(settings) as site:
@@ -83,8 +83,27 @@ def test_of_too_many_strangers_the_oldest_go(settings: Settings, says: bytes) ->
     run(story())
 
 
-def test_a_stranger_who_speaks_is_not_the_one_silent_longest(settings: Settings) -> None:
+@pytest.mark.parametrize("count", [64, 200])
+def test_a_program_that_opens_many_at_once_is_answered_on_each(settings: Settings, count: int) -> None:
+    """All are open before any of them says who asks; none of those who may come in is sent away."""
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert await site.is_answered(WITHIN_S)
+            async with _some(site, count) as lines:
+                for line in lines:
+                    await line.send(site.request())
+                answers = [await line.answer() for line in lines]
+            assert [answer.status for answer in answers] == [200] * count
+
+    run(story())
+
+
+def test_a_stranger_who_speaks_is_not_the_one_silent_longest(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who has just asked something goes after those who came later and asked before him."""
+    monkeypatch.setattr(wire, "PATIENCE_S", 0.0)
 
     async def story() -> None:
         async with open_site(settings) as site:
@@ -292,7 +311,7 @@ def test_thousands_of_connections_change_nothing_for_the_fleet(settings: Setting
                     ids = await site.yard.hand_in(5)
                     assert len(await site.yard.ended(ids)) == 5
                     assert (await site.get("/api/me")).status_code == 200
-                    assert strangers() <= wire.STRANGERS_MOST
+                    assert strangers() <= wire.CROWD_MOST
                     rounds += 1
                 assert int(await made) == many
                 assert await site.is_answered(WITHIN_S)

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.api.site import Site, open_site
 from tests.leaks import run
 
-from ezaigents.api import wire
+from ezaigents.api import acceptor, wire
 from ezaigents.settings import Settings
 
 WITHIN_S = 10.0
@@ -107,6 +107,9 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(secured: Settings, mon
 def test_strangers_without_a_handshake_are_few(secured: Settings, monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
     """More than 32 that say nothing, or half a hello, are not kept: the oldest are ended, and others are answered."""
     monkeypatch.setattr(wire, "HEAD_S", 60.0)
+    monkeypatch.setattr(wire, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(acceptor, "SILENT_MOST", wire.STRANGERS_MOST)
+    monkeypatch.setattr(acceptor, "_ENTERING_MOST", wire.STRANGERS_MOST)
 
     async def story() -> None:
         async with open_site(secured) as site:
