@@ -155,10 +155,10 @@ def test_what_changes_leaves_the_focus_and_what_was_closed_where_they_are(fleet:
     closed = page.locator("details").filter(has=page.get_by_text('print("good morning")')).first
     closed.locator("summary").first.click()
     expect(changed).to_be_hidden()
-    tab_to(page, "Try again")
+    tab_to(page, "Side by side")
     fleet.ask("POST", f"/api/tasks/{page.url.rpartition('/')[2]}/apply", {})
     expect(main_of(page)).to_contain_text("applied")
-    expect(main_of(page).get_by_role("button", name="Try again")).to_be_focused()
+    expect(main_of(page).get_by_role("link", name="Side by side")).to_be_focused()
     expect(changed).to_be_hidden()
 
 

@@ -42,7 +42,7 @@ _STATUS: tuple[tuple[type[EzError], int], ...] = (
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title} · Ez Aigents</title>
-<main><h1>{title}</h1><p>{detail}</p></main></html>
+<main><h1>{title}</h1><p>{detail}</p><p><a href="/">To the fleet</a></p></main></html>
 """
 _RETRY_AFTER_S = 5
 _LATER = (503, 507)

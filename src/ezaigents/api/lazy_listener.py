@@ -155,6 +155,8 @@ def _check_exposure(settings: Settings) -> None:
         raise ConfigError("tls_cert and tls_key go together: name both files, or neither")
     if settings.tls_cert:
         _check_certificate(settings)
+    if not is_loopback and not settings.tls_cert and "http://" in settings.behind_proxy:
+        raise ConfigError("behind_proxy: a proxy that others can reach has to have TLS: name it with https://")
     if not is_loopback and not settings.tls_cert and not settings.behind_proxy:
         raise ConfigError(
             f"bind: {settings.bind} can be reached from other machines, and without TLS others could read the token; "

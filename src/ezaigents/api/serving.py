@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _KEEP_ALIVE_S = 75
 _STOP_S = 1
+_PATIENCE_S = 10.0
+"""An engine that was killed is back in one; whoever asks over HTTP is told after this to come again."""
 _MESSAGE_MOST_BYTES = 64 * 1024
 _SWITCH_S = 0.001
 """So long a thread that makes a page keeps the loop waiting each time the loop has let go, which it does at every write
@@ -57,7 +59,9 @@ class Serving:
         settings = self._settings
         self._leaving.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(_SWITCH_S)
-        client = await self._leaving.enter_async_context(Client.connect(settings, need_host=False))
+        client = await self._leaving.enter_async_context(
+            Client.connect(settings, need_host=False, patience_s=_PATIENCE_S)
+        )
         access = Access(settings.home_path)
         await asyncio.to_thread(access.own_token)
         services = Services(settings, client, access, self._lend)

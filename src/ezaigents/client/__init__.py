@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ezaigents.client.operator import Locks, Operator
     from ezaigents.client.outlook import Lookout, Outlook
     from ezaigents.client.overlaps import AtFile, SharedFile, shared_files
-    from ezaigents.client.patchfile import patch_of
+    from ezaigents.client.patchfile import patch_of, read_beneath
     from ezaigents.client.planning import (
         Plan,
         check_able,
@@ -126,6 +126,7 @@ __all__ = [
     "place_of_event",
     "plan",
     "plan_in",
+    "read_beneath",
     "rss_of",
     "run_detail",
     "run_result",
@@ -174,7 +175,7 @@ _FILES = {
         "Operator",
     ),
     "overlaps": ("AtFile", "SharedFile", "shared_files"),
-    "patchfile": ("patch_of",),
+    "patchfile": ("patch_of", "read_beneath"),
     "outlook": ("Lookout", "Outlook"),
     "planning": (
         "Plan",

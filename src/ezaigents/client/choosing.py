@@ -73,11 +73,15 @@ def choose_agent(kind: TaskKind, prompt: str, agents: Sequence[AgentPresence], p
     return Choice(best.name, "; ".join(reasons))
 
 
+_LOOKED_AT_CHARS = 10_000
+"""What is wanted stands at the beginning; a megabyte of it would take seconds, and the loop with it."""
+
+
 def unknown_agent(name: str, known: Sequence[str]) -> InputError:
     """The error for an agent that is not there, with the nearest name."""
     hint = nearest_name(name, set(known))
     more = f"; did you mean {hint!r}?" if hint else "; `ez agents` lists them"
-    return InputError("agent", f"no agent {name!r}{more}")
+    return InputError("agent", f"no agent {name[:80]!r}{more}")
 
 
 def _takes(agent: AgentPresence, kind: TaskKind) -> bool:
@@ -88,7 +92,7 @@ def _wanted(kind: TaskKind, prompt: str) -> dict[str, int]:
     """Capabilities that speak for an agent, with their weight: the prompt's words count double."""
     wanted = dict.fromkeys(_WANTED[kind], 1)
     for capability, pattern in _WORDS.items():
-        if re.search(rf"\b({pattern})\b", prompt, re.IGNORECASE):
+        if re.search(rf"\b({pattern})\b", prompt[:_LOOKED_AT_CHARS], re.IGNORECASE):
             wanted[capability] = wanted.get(capability, 0) + 2
     return wanted
 

@@ -43,13 +43,21 @@ _READ_BATCH = 500
 class Client:
     """Talks to the fleet of one data folder, through its engine. Make one with `Client.connect`.
 
-    Every method may raise EngineDown when the engine stays away for 30 s.
+    Every method may raise EngineDown when the engine stays away for 30 s, or as long as `connect` was told.
     """
 
-    def __init__(self, settings: Settings, engine: EngineHandle, connection: Connection, keys: Keys) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: EngineHandle,
+        connection: Connection,
+        keys: Keys,
+        *,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         self.settings = settings
         self.engine = engine
-        self.queue = Queue(connection, keys, patience_s=_PATIENCE_S)
+        self.queue = Queue(connection, keys, patience_s=patience_s)
         self._connection = connection
         self.team = Team(settings, connection, self.queue, SystemClock())
         self.place = place_id(home_id(settings.home_path), settings.workspace)
@@ -59,10 +67,13 @@ class Client:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, settings: Settings, *, need_host: bool = True) -> AsyncIterator[Client]:
+    async def connect(
+        cls, settings: Settings, *, need_host: bool = True, patience_s: float = _PATIENCE_S
+    ) -> AsyncIterator[Client]:
         """Connect to the fleet of `settings.home`; the connection is closed on leaving.
 
-        `need_host=False` is content with an engine. Raises NotRunning when there is nothing to connect to.
+        `need_host=False` is content with an engine. `patience_s`: how long an engine that is away is waited for.
+        Raises NotRunning when there is nothing to connect to.
         """
         identity = home_id(settings.home_path)
         engine = await asyncio.to_thread(find_living, settings)
@@ -81,7 +92,7 @@ class Client:
             if await asyncio.to_thread(find_living, settings) is not None:
                 raise
             raise NotRunning(await asyncio.to_thread(_words_without_engine, settings)) from None  # it has just ended
-        client = cls(settings, engine, connection, keys)
+        client = cls(settings, engine, connection, keys, patience_s=patience_s)
         heard.append(client)
         try:
             if need_host and not await client.hosts():

@@ -1,7 +1,8 @@
-"""Which file holds a task's patch. Job: the one that is there to be looked at. Not its job: showing it."""
+"""Files of tasks, to be looked at. Job: which one holds the patch, and reading them. Not its job: showing them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ezaigents.records import Task
@@ -15,3 +16,15 @@ def patch_of(task: Task, home: Path) -> str:
     made = (home / "tasks" / task.id).glob(f"*/{PATCH_FILE}")
     newest = max(made, key=lambda path: int(path.parent.name), default=None)
     return str(newest.relative_to(home)) if newest is not None else ""
+
+
+def read_beneath(home: Path, name: str) -> bytes | None:
+    """A file of the data folder, whole; None where there is none. A link in its place is none of ours."""
+    if not name:
+        return None
+    try:
+        descriptor = os.open(home / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()

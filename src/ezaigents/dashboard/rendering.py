@@ -44,7 +44,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {
-        "clock": words.clock, "first_line": words.first_line,
+        "about": words.about, "clock": words.clock, "first_line": words.first_line,
         "linked": words.linked, "state_word": words.state_word, "lasted": words.lasted, "moment": words.moment,
         "money": shown_usd, "one_line": printable, "size": human_size,
     }  # fmt: skip

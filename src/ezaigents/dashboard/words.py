@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-
-from markupsafe import Markup, escape
+from typing import TYPE_CHECKING
 
 from ezaigents.codec import printable
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _SPECIAL = re.compile(r"`([^`]+)`|\b([0-9a-hjkmnp-tv-z]{18})\b")
 _STATE_WORDS = {"leased": "running", "ready": "waiting"}
@@ -37,6 +39,8 @@ def first_line(text: str) -> str:
 
 def linked(text: str) -> Markup:
     """A line of ours: ids of tasks lead to them, and what stands in backticks is to be typed."""
+    from markupsafe import Markup, escape  # comes with the templates, which a scrape does not load
+
     pieces, at = [], 0
     for found in _SPECIAL.finditer(shown := printable(text)):
         pieces.append(escape(shown[at : found.start()]))
@@ -45,6 +49,11 @@ def linked(text: str) -> Markup:
         pieces.append(form.format(code or task))
         at = found.end()
     return Markup("").join([*pieces, escape(shown[at:])])
+
+
+def about(title: str) -> str:
+    """What a task is about; a dot is the whole workspace."""
+    return "the whole workspace" if title == "." else title
 
 
 def state_word(state: str) -> str:

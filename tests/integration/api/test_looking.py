@@ -122,6 +122,9 @@ def test_notes_are_written_changed_and_forgotten(settings: Settings) -> None:
             assert (await site.post(path, {"text": "tests need Valkey", "pinned": True})).json()["pinned"]
             (note,) = (await site.get("/api/notes")).json()["notes"]
             assert (note["text"], note["author"]) == ("tests need Valkey", "user")
+            assert (await site.post(path, {})).status_code == 422
+            assert (await site.post(path, {"pinned": None})).status_code == 422
+            assert (await site.get("/api/notes")).json()["notes"][0]["pinned"]
             assert (await site.post(path, {"pinned": False})).status_code == 200
             assert (await site.post(f"{path}/remove", {})).status_code == 200
             assert (await site.get("/api/notes")).json()["notes"] == []
@@ -275,3 +278,31 @@ def test_urls_lose_their_passwords() -> None:
     assert without_password("rediss://user:p@ss@host:1/2?password=x") == "rediss://host:1/2"
     rows = setting_rows(msgspec.structs.replace(Settings(), redis_url="redis://u:canary@h:1/0"))
     assert "canary" not in json.dumps(msgspec.to_builtins(rows))
+
+
+def test_a_patch_and_a_report_are_read(settings: Settings) -> None:
+    """As text, whole; a task without one is 404, and a link in its place is not followed."""
+
+    async def do(claim: Claim, context: Context) -> Result:
+        folder = context.task_folder()
+        (folder / "report.md").write_text("# Found <b>\n")
+        (folder / "patch.diff").write_bytes(b"diff --git a/a.py b/a.py\n\xff\n")
+        name = str((folder / "report.md").relative_to(context.settings.home_path))
+        if claim.title == "without":
+            return Result()
+        if claim.title == "link":
+            (folder / "report.md").unlink()
+            (folder / "report.md").symlink_to("/etc/passwd")
+        return Result(report=name, patch=name.replace("report.md", "patch.diff"))
+
+    async def story() -> None:
+        async with open_site(settings, agent(do)) as site:
+            made = [(await site.yard.hand_in(1, title=title))[0] for title in ("with", "without", "link")]
+            await site.yard.ended(made)
+            report = await site.get(f"/api/tasks/{made[0]}/report")
+            assert (report.text, report.headers["content-type"]) == ("# Found <b>\n", "text/markdown; charset=utf-8")
+            assert (await site.get(f"/api/tasks/{made[0]}/patch")).content == b"diff --git a/a.py b/a.py\n\xff\n"
+            for path in (f"{made[1]}/report", f"{made[1]}/patch", f"{made[2]}/report", "0" * 18 + "/patch"):
+                assert (await site.get(f"/api/tasks/{path}")).status_code == 404, path
+
+    run(story())

@@ -86,3 +86,14 @@ def test_both_sides_hold_every_line_once_and_in_order() -> None:
     pairs = [(old.text if old else None, new.text if new else None) for old, new in side_by_side(file.lines)]
     hunk = "@@ -1,5 +1,4 @@"
     assert pairs == [(hunk, hunk), ("a", "a"), ("b", "B"), ("c", None), ("d", None), ("e", "e"), (None, "f")]
+
+
+def test_what_no_git_would_write_is_shown_all_the_same() -> None:
+    """Escapes that are none, numbers without end, and files and notes by the thousand: shown as far as it goes."""
+    odd = 'diff --git "a/\\8" "b/\\8"\n@@ -' + "9" * 5000 + " +1 @@\n+x\n"
+    assert patch_view(odd).files[0].name == "8"
+    many = patch_view("diff --git a/x b/x\n" * 20_000)
+    assert many.is_cut
+    assert len(many.files) <= 5001
+    (noted,) = patch_view("diff --git a/x b/x\n" + "rename to y\n" * 80_000).files
+    assert len(noted.note) < 2000

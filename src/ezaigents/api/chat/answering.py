@@ -31,17 +31,20 @@ if TYPE_CHECKING:
     from ezaigents.agents.model.calls import Called
 
 _log = logging.getLogger(__name__)
+WELCOME_EVERY_S = 5.0
+"""So long at most an answer goes on whose token was taken back."""
 KEEP_ALIVE_S = 15.0
 """While a model thinks, a comment as often as this keeps proxies and clients from taking silence for the end."""
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """One request on its way. `by`: who asked."""
+    """One request on its way. `by`: who asked; `is_welcome`: whether they still may."""
 
     calls: Calls
     request: Request
     frame: Frame
     by: Grant
+    is_welcome: Callable[[], bool]
 
     async def call(self, listener: Listener | None = None) -> Called:
         """Have it answered. Raises what the call raises, and BrokenOff."""
@@ -134,7 +137,7 @@ async def _attended(
 ) -> AsyncIterator[tuple[asyncio.Task[Called], asyncio.Task[None]]]:
     """The call, and the reader's leaving, each as a task; neither outlives the block."""
     calling = asyncio.create_task(asking.call(listener))
-    leaving = asyncio.create_task(left(receive, "http.disconnect"))
+    leaving = asyncio.create_task(_left_or_shut_out(asking, receive))
     wake: Callable[[object], None] = listener.wake if listener else _nobody
     calling.add_done_callback(wake)
     leaving.add_done_callback(wake)
@@ -144,6 +147,18 @@ async def _attended(
         for task in (calling, leaving):
             task.cancel()
         await asyncio.gather(calling, leaving, return_exceptions=True)
+
+
+async def _left_or_shut_out(asking: Asking, receive: Receive) -> None:
+    """Wait until whoever asked has gone, or may not be here any more."""
+    leaving = asyncio.create_task(left(receive, "http.disconnect"))
+    try:
+        while not leaving.done():
+            await asyncio.wait({leaving}, timeout=WELCOME_EVERY_S)
+            if not leaving.done() and not asking.is_welcome():
+                return
+    finally:
+        leaving.cancel()
 
 
 def _nobody(_task: object) -> None:

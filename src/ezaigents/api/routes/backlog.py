@@ -15,6 +15,7 @@ from ezaigents.api.services import Services
 from ezaigents.client import Backlog, Halted, backlog_of, check_ids
 
 _IDS_MOST = 1000
+_TAKEN = ("OK", "ASKED")
 _Ids = Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=_IDS_MOST)]
 
 
@@ -25,7 +26,7 @@ class TaskIds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TaskAnswers(msgspec.Struct, frozen=True):
-    """What became of each: how many got which answer, and the ids of those that were not `OK`."""
+    """What became of each: how many got which answer, and the ids of those that were neither `OK` nor `ASKED`."""
 
     counts: dict[str, int]
     refused: list[str]
@@ -64,7 +65,7 @@ def _counted(ids: list[str], answers: list[str]) -> TaskAnswers:
     counts: dict[str, int] = {}
     for one in answers:
         counts[one] = counts.get(one, 0) + 1
-    return TaskAnswers(counts, [one for one, given in zip(ids, answers, strict=True) if given != "OK"])
+    return TaskAnswers(counts, [one for one, given in zip(ids, answers, strict=True) if given not in _TAKEN])
 
 
 ROUTES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,7 +38,8 @@ async def chat_completions(request: Request) -> Response:
     frame = Frame(
         id=f"chatcmpl-{os.urandom(12).hex()}", created=int(time.time()), agent=card.name, simulated=card.simulated
     )
-    asking = Asking(calls=calls, request=wanted, frame=frame, by=request.scope["grant"])
+    grant, access = request.scope["grant"], Services.of(request).access
+    asking = Asking(calls=calls, request=wanted, frame=frame, by=grant, is_welcome=partial(access.is_good, grant))
     if not asked.stream:
         return WholeAnswer(asking)
     tells_usage = asked.stream_options is not None and bool(asked.stream_options.include_usage)

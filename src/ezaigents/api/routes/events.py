@@ -95,7 +95,8 @@ async def socket(websocket: WebSocket) -> None:
         if since:
             place_of_event(since)
     except InputError as error:
-        await websocket.close(1008, str(error)[:100])
+        body = problem(422, str(error), error.field)
+        await websocket.send_denial_response(Response(body, 422, media_type=PROBLEM))
         return
     await websocket.accept()
     async with services.hub.subscribe(since) as listener:

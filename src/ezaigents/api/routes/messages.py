@@ -15,6 +15,7 @@ from ezaigents.api.answers import Empty, answer, read_body
 from ezaigents.api.route import Query, Route
 from ezaigents.api.services import Services
 from ezaigents.clock import SystemClock
+from ezaigents.errors import InputError
 from ezaigents.team import USER, Message, Note, Notes
 
 _OF = Query(name="agent", schema={"type": "string"}, what="Only those to or from this agent, `+capability` or `user`.")
@@ -90,15 +91,16 @@ async def add_note(request: Request) -> Response:
 async def change_note(request: Request) -> Response:
     """Give it another text, pin or unpin it."""
     asked: NoteChange = await read_body(request, NoteChange)
+    if asked.text is None and asked.pinned is None:
+        raise InputError("body", "changes nothing: give text, pinned or both")
     note_id = request.path_params["id"]
 
     def change(notes: Notes, place: str) -> Note:
-        changed = None
+        if asked.pinned is None:
+            return notes.edit(place, note_id, str(asked.text), author=USER)
         if asked.text is not None:
-            changed = notes.edit(place, note_id, asked.text, author=USER)
-        if asked.pinned is not None or changed is None:
-            changed = (notes.pin if asked.pinned else notes.unpin)(place, note_id)
-        return changed
+            notes.edit(place, note_id, asked.text, author=USER)
+        return (notes.pin if asked.pinned else notes.unpin)(place, note_id)
 
     return answer(request, await _on_notes(request, change))
 

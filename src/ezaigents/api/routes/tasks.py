@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,13 +27,15 @@ from ezaigents.client import (
     StepRow,
     TaskDetail,
     check_ids,
+    patch_of,
+    read_beneath,
     step_rows,
     task_detail,
     with_costs,
 )
 from ezaigents.errors import InputError
 from ezaigents.patches import ApplyOutcome
-from ezaigents.records import Approval, PatchState, TaskKind, TaskState
+from ezaigents.records import Approval, PatchState, Task, TaskKind, TaskState
 
 _TASK = "/api/tasks/{id}"
 _PAGE = 50
@@ -142,6 +147,25 @@ async def show_steps(request: Request) -> Response:
     return answer(request, Steps(steps=await asyncio.to_thread(step_rows, task, services.settings.home_path)))
 
 
+async def show_patch(request: Request) -> Response:
+    """Its patch, as it would be applied."""
+    return await _file(request, patch_of, "text/x-diff", "it made no patch")
+
+
+async def show_report(request: Request) -> Response:
+    """What it has found, or done."""
+    return await _file(request, lambda task, _: task.report, "text/markdown", "it wrote no report")
+
+
+async def _file(request: Request, name_of: Callable[[Task, Path], str], media: str, why_not: str) -> Response:
+    services = Services.of(request)
+    task, home = await services.client.task(_id(request)), services.settings.home_path
+    data = await asyncio.to_thread(lambda: read_beneath(home, name_of(task, home)))
+    if data is None:
+        raise HTTPException(404, f"task {task.id}: {why_not}, or it is forgotten")
+    return Response(data, media_type=f"{media}; charset=utf-8", headers={"cache-control": "private, no-cache"})
+
+
 async def cancel(request: Request) -> Response:
     """Cancel it; a running one is asked to stop."""
     await read_body(request, Empty)
@@ -245,6 +269,14 @@ ROUTES = (
     Route(
         method="GET", path=f"{_TASK}/steps", role=Role.READ, endpoint=show_steps, gives=Steps, raises=(404, 422),
         what="What its attempts did: answers, tools, tries that failed.",
+    ),
+    Route(
+        method="GET", path=f"{_TASK}/patch", role=Role.READ, endpoint=show_patch, raises=(404, 422),
+        given_as="text/x-diff", what="Its patch, as git would apply it.",
+    ),
+    Route(
+        method="GET", path=f"{_TASK}/report", role=Role.READ, endpoint=show_report, raises=(404, 422),
+        given_as="text/markdown", what="Its report.",
     ),
     Route(
         method="POST", path=f"{_TASK}/cancel", role=Role.OPERATE, endpoint=cancel, takes=Empty, gives=TaskAnswer,

@@ -15,12 +15,13 @@ import msgspec
 
 _PATCH_MOST_BYTES = 1024 * 1024
 _LINES_MOST = 5000
+_NOTE_MOST_CHARS = 1000
 _HEAD = "diff --git "
 _RENAMED = "rename to "
 _NOTES = ("new file", "deleted file", "rename ", "Binary ", "GIT binary", "old mode", "new mode")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
 
 
 class PatchLine(msgspec.Struct, frozen=True):
@@ -66,20 +67,21 @@ def patch_view(text: str) -> PatchView:
     files: list[PatchFile] = []
     before = after = shown = 0
     for line in text.split("\n"):
+        if shown >= _LINES_MOST:
+            return PatchView(files, is_cut=True)
         if line.startswith(_HEAD):
+            shown += 1
             files.append(PatchFile(_name_in(line.removeprefix(_HEAD)), []))
             before = after = 0
             continue
         if not files:
             continue
-        if shown >= _LINES_MOST:
-            return PatchView(files, is_cut=True)
         file, hunk = files[-1], _HUNK.match(line)
         if hunk:
             before, after = int(hunk[1]), int(hunk[2])
             file.lines.append(PatchLine("@", 0, 0, line))
         elif not before and not after:
-            if line.startswith(_NOTES):
+            if line.startswith(_NOTES) and len(file.note) < _NOTE_MOST_CHARS:
                 file.note = f"{file.note}; {line}" if file.note else line
             if line.startswith(_RENAMED):
                 file.name = _unquoted(line.removeprefix(_RENAMED))
@@ -138,4 +140,4 @@ def _unquoted(name: str) -> str:
 
 
 def _byte(escape: bytes) -> bytes:
-    return bytes([int(escape, 8) & 255]) if escape.isdigit() else _LETTERS.get(escape, escape)
+    return bytes([int(escape, 8) & 255]) if len(escape) == 3 else _LETTERS.get(escape, escape)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ezaigents.access import Role
 from ezaigents.api.route import Route
 from ezaigents.api.services import Services
-from ezaigents.client import check_ids, patch_of, step_rows, with_costs
+from ezaigents.client import check_ids, patch_of, read_beneath, step_rows, with_costs
 from ezaigents.dashboard.pages.patch import PatchView, side_by_side, view_patch
 from ezaigents.dashboard.rendering import page
 from ezaigents.errors import InputError
@@ -18,6 +18,7 @@ from ezaigents.records import Task, TaskState
 from ezaigents.settings import Settings
 
 _STEPS_MOST = 200
+_REPORT_MOST_BYTES = 100_000
 _TEXT_MOST_CHARS = 4000
 
 
@@ -39,20 +40,23 @@ async def task(request: Request) -> Response:
         steps=shown[1][-_STEPS_MOST:],
         left_out=max(0, len(shown[1]) - _STEPS_MOST),
         patch=shown[2],
+        report=shown[3],
         text_most=_TEXT_MOST_CHARS,
         view="split" if request.query_params.get("view") == "split" else "",
         side_by_side=side_by_side,
     )
 
 
-def _read(found: Task, settings: Settings) -> tuple[Task, list[object], PatchView]:
+def _read(found: Task, settings: Settings) -> tuple[Task, list[object], PatchView, str]:
     """What lies in files: costs so far, steps, the patch."""
     counted = with_costs([found], settings.home_path)[0]
     try:
         steps: list[object] = list(step_rows(found, settings.home_path))
     except InputError:
         steps = []
-    return counted, steps, view_patch(settings.home_path, patch_of(found, settings.home_path))
+    home = settings.home_path
+    report = (read_beneath(home, found.report) or b"")[:_REPORT_MOST_BYTES].decode("utf-8", "replace")
+    return counted, steps, view_patch(home, patch_of(found, home)), report
 
 
 ROUTES = (

@@ -51,6 +51,22 @@
     else if (concerns(update)) refresh();
   };
   document.addEventListener("visibilitychange", refresh);
+  // What is said of the time goes on with it.
+  const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const rough = (seconds) => {
+    for (const [unit, word] of STEPS) if (seconds >= unit) return Math.floor(seconds / unit) + " " + word;
+    return "0 s";
+  };
+  const skew = Date.now() - Number(document.body.dataset.now || Date.now());
+  const tick = () => {
+    if (document.hidden) return;
+    for (const one of document.querySelectorAll("main time[datetime]")) {
+      const since = Math.max(0, (Date.now() - skew - Date.parse(one.dateTime)) / 1000);
+      if (one.textContent.endsWith(" ago")) one.textContent = rough(since) + " ago";
+      else if (one.dataset.took) one.textContent = rough(since);
+    }
+  };
+  setInterval(tick, 1000);
   // The host forgets after a minute that somebody watches.
   setInterval(() => { if (document.getElementById("said")) refresh(); }, WATCH_MS);
 
@@ -120,6 +136,7 @@
     for (const [name, open] of opened) if (summaries.has(name)) summaries.get(name).parentElement.open = open;
     const again = focused && document.activeElement === document.body && named(CAN).get(focused);
     if (again) again.focus({ preventScroll: true });
+    else if (focused && document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
     reach();
   });
   document.addEventListener("htmx:afterOnLoad", (event) => {
@@ -154,9 +171,14 @@
     if (!answer.ok) throw new Error(given.detail || given.state || "refused (" + answer.status + ")");
     return given;
   };
+  const ANSWERS = {
+    OK: "done", ASKED: "asked to stop", STALE: "nothing to do: it has moved on meanwhile", GONE: "not there any more",
+    FULL: "the queue is full", DUPLICATE: "it was done before",
+  };
+  const in_words = (answer) => ANSWERS[answer] || answer;
   const said = (given) => {
-    if (given.answer && given.answer !== "OK") return "Nothing was done: " + given.answer;
-    if (given.counts) return Object.entries(given.counts).map(([word, count]) => count + " " + word).join(", ");
+    if (given.answer) { const words = in_words(given.answer); return words[0].toUpperCase() + words.slice(1); }
+    if (given.counts) return Object.entries(given.counts).map(([word, count]) => count + " " + in_words(word)).join(", ");
     if ("handed_back" in given) return given.handed_back + " handed back; everybody is paused" + (given.left.length ? "; not stopped: " + given.left.join(", ") : "");
     return given.sent ? given.sent.join("; ") : "Done";
   };
@@ -166,7 +188,7 @@
     try {
       const given = await post(address, body);
       const then = element.dataset.then || (element.form && element.form.dataset.then);
-      if (then) location.assign(given.tasks && given.tasks.length === 1 ? "/tasks/" + given.tasks[0].id : then);
+      if (then) location.assign(!given.tasks ? then : given.tasks.length === 1 ? "/tasks/" + given.tasks[0].id : "/runs/" + given.run);
       else {
         say(said(given));
         if (element.form) for (const field of element.form.querySelectorAll("textarea")) field.value = "";
@@ -219,7 +241,7 @@
         ? usd(told.forecast.low) + " to " + usd(told.forecast.high) + ", likely " + usd(told.forecast.likely) + " (by " + told.forecast.basis + ")"
         : "nothing: no model is asked, or its price is not known";
       place.textContent = told.agent + (told.why ? " (" + told.why + ")" : "") + ": " + cost
-        + (told.simulated ? "; simulated, nothing is paid" : "") + (told.needs_yes ? ". More than ask_above_usd: tick the box below to hand it in." : "");
+        + (told.simulated ? "; simulated, nothing is paid" : "") + (told.needs_yes ? ". More than ask_above_usd: tick the box above to hand it in." : "");
     } catch (error) { place.textContent = error.message; } finally { button.ariaDisabled = null; }
   };
   const picked = (picker) => document.querySelector("[name=" + picker.dataset.picker + "]");
