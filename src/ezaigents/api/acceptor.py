@@ -39,13 +39,16 @@ class Acceptor:
         self._silent: OrderedDict[socket.socket, asyncio.TimerHandle] = OrderedDict()
         self._entering: OrderedDict[asyncio.Task[None], None] = OrderedDict()
         self._again: asyncio.TimerHandle | None = None
+        self._is_full = False
 
     def open(self) -> None:
         """Let people come, within the running loop."""
+        self._is_full = False
         asyncio.get_running_loop().add_reader(self._listening.fileno(), self._let_in)
 
     async def close(self) -> None:
         """Let nobody come any more, and send away who has said nothing."""
+        self._is_full = False
         if self._again is not None:
             self._again.cancel()
         asyncio.get_running_loop().remove_reader(self._listening.fileno())
@@ -75,6 +78,7 @@ class Acceptor:
                 silent_s = wire.HEAD_S - (end.when() - loop.time())
                 if silent_s < wire.PATIENCE_S:
                     self._wait(wire.PATIENCE_S - silent_s)
+                    self._is_full = True
                     return
                 self._send_away(oldest)
 
@@ -87,6 +91,9 @@ class Acceptor:
     def _forget(self, one: socket.socket) -> None:
         self._silent.pop(one).cancel()
         asyncio.get_running_loop().remove_reader(one.fileno())
+        if self._is_full and self._again is not None:  # there is room again
+            self._again.cancel()
+            self.open()
 
     def _send_away(self, one: socket.socket) -> None:
         self._forget(one)

@@ -17,7 +17,7 @@ from ezaigents.api.guards import bad_request
 CONNECTIONS_MOST = 1000
 STRANGERS_MOST = 32
 """Connections that have shown no valid token; where there are more, the one that has been silent longest goes."""
-PATIENCE_S = 0.1
+PATIENCE_S = 0.25
 """None of them goes sooner, for a program may open many at once, unless there are `CROWD_MOST`."""
 CROWD_MOST = 128
 HEAD_S = 10.0

@@ -84,8 +84,11 @@ def test_of_too_many_strangers_the_oldest_go(settings: Settings, monkeypatch: py
 
 
 @pytest.mark.parametrize("count", [64, 200])
-def test_a_program_that_opens_many_at_once_is_answered_on_each(settings: Settings, count: int) -> None:
+def test_a_program_that_opens_many_at_once_is_answered_on_each(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
     """All are open before any of them says who asks; none of those who may come in is sent away."""
+    monkeypatch.setattr(wire, "PATIENCE_S", WITHIN_S)  # machines are busy
 
     async def story() -> None:
         async with open_site(settings) as site:
