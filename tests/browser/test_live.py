@@ -162,6 +162,21 @@ def test_what_changes_leaves_the_focus_and_what_was_closed_where_they_are(fleet:
     expect(changed).to_be_hidden()
 
 
+def test_a_button_that_is_pressed_while_the_page_changes_is_clicked(fleet: Fleet, window: Window) -> None:
+    """The part that changes waits until the mouse is let go; then it is read."""
+    page = window.open_live("/")
+    box = main_of(page).get_by_role("button", name="Pause gpt").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    with page.expect_response(lambda answer: "hx-request" in answer.request.headers) as read:
+        fleet.finish("Greet whoever presses")
+    read.value.finished()
+    page.mouse.up()
+    expect(main_of(page).get_by_role("button", name="Resume gpt")).to_be_visible()
+    fleet.resume("gpt")
+
+
 def test_a_page_whose_session_was_ended_says_so(fleet: Fleet, window: Window) -> None:
     """Left in one tab, the others do not go on as if nothing had happened."""
     page, other = window.open_live("/tasks"), window.open_live("/")

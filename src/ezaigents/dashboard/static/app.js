@@ -122,8 +122,14 @@
     return found;
   };
   let last = "", focused = "", opened = [];
+  // A button that is put in anew between its being pressed and let go would not be clicked.
+  let pressed = false, missed = false;
+  document.addEventListener("pointerdown", () => { pressed = true; });
+  for (const name of ["pointerup", "pointercancel", "dragend", "blur"])
+    addEventListener(name, () => setTimeout(() => { pressed = false; if (missed) { missed = false; refresh(); } }));
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== live()) return;
+    if (pressed) { missed = true; event.detail.shouldSwap = false; return; }
     const text = event.detail.xhr.responseText;
     if (text === last) { event.detail.shouldSwap = false; return; }
     last = text;
