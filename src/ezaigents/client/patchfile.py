@@ -18,8 +18,8 @@ def patch_of(task: Task, home: Path) -> str:
     return str(newest.relative_to(home)) if newest is not None else ""
 
 
-def read_beneath(home: Path, name: str) -> bytes | None:
-    """A file of the data folder, whole; None where there is none. A link in its place is none of ours."""
+def read_beneath(home: Path, name: str, most_bytes: int = -1) -> bytes | None:
+    """The first bytes of a file of the data folder, -1 = all; None where there is none. A link is none of ours."""
     if not name:
         return None
     try:
@@ -27,4 +27,4 @@ def read_beneath(home: Path, name: str) -> bytes | None:
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        return file.read()
+        return file.read(most_bytes)

@@ -11,8 +11,6 @@ from ezaigents.cli.options import json_option
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ezaigents.providers import KeyRow
-
 _AGENTS = {"anthropic": "claude", "openai": "gpt", "deepseek": "deepseek", "mistral": "mistral", "gemini": "gemini"}
 """The agents that come with Ez Aigents and ask these providers first."""
 _INPUT_MOST_BYTES = 1024 * 1024
@@ -85,43 +83,24 @@ def _tell_hosts() -> None:
 
 
 def _list(as_json: bool) -> None:
+    from msgspec.structs import asdict
+
+    from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.show import Column, show_json, show_table
     from ezaigents.cli.talk import say
+    from ezaigents.client import key_rows
 
-    rows = _rows()
+    rows = key_rows(settings_here())
     if as_json:
-        show_json({"keys": [_json(row) for row in rows]})
+        show_json({"keys": [asdict(row) for row in rows]})
         return
     columns = [Column("Provider"), Column("Keys", right=True), Column("State"), Column("From", text=True)]
-    show_table(columns, [[row.provider, str(row.count or ""), row.health, ", ".join(row.sources)] for row in rows])
+    show_table(columns, [[row.provider, str(row.count or ""), row.state, ", ".join(row.sources)] for row in rows])
     for row in rows:
         if row.problem:
             say(row.problem)
     if not any(row.count for row in rows):
         say("no key is set; `ez keys set PROVIDER` keeps one (the local agent needs none)")
-
-
-def _json(row: KeyRow) -> dict[str, object]:
-    return {
-        "provider": row.provider,
-        "present": row.count > 0,
-        "count": row.count,
-        "sources": list(row.sources),
-        "state": row.health,
-        "problem": row.problem,
-    }
-
-
-def _rows() -> list[KeyRow]:
-    import os
-
-    from ezaigents.cli.fleet import settings_here
-    from ezaigents.clock import SystemClock
-    from ezaigents.providers import make_keys, real_catalogue
-
-    settings = settings_here()
-    catalogue = real_catalogue(settings, os.environ)
-    return make_keys(settings, catalogue, os.environ, SystemClock()).describe()
 
 
 def _path_of(provider: str) -> Path:

@@ -5,13 +5,14 @@ Not its job: applying it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
+
+from ezaigents.client import read_beneath
 
 _PATCH_MOST_BYTES = 1024 * 1024
 _LINES_MOST = 5000
@@ -50,14 +51,9 @@ class PatchView(msgspec.Struct, frozen=True):
 
 def view_patch(home: Path, name: str) -> PatchView:
     """The patch in a file beneath the data folder; empty where there is none any more."""
-    if not name:
+    data = read_beneath(home, name, _PATCH_MOST_BYTES + 1)
+    if data is None:
         return PatchView([])
-    try:
-        descriptor = os.open(home / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return PatchView([])
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(_PATCH_MOST_BYTES + 1)
     view = patch_view(data[:_PATCH_MOST_BYTES].decode("utf-8", "backslashreplace"))
     return PatchView(view.files, is_cut=view.is_cut or len(data) > _PATCH_MOST_BYTES)
 

@@ -55,7 +55,7 @@ def _read(found: Task, settings: Settings) -> tuple[Task, list[object], PatchVie
     except InputError:
         steps = []
     home = settings.home_path
-    report = (read_beneath(home, found.report) or b"")[:_REPORT_MOST_BYTES].decode("utf-8", "replace")
+    report = (read_beneath(home, found.report, _REPORT_MOST_BYTES) or b"").decode("utf-8", "replace")
     return counted, steps, view_patch(home, patch_of(found, home)), report
 
 
