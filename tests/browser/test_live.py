@@ -165,9 +165,7 @@ def test_what_changes_leaves_the_focus_and_what_was_closed_where_they_are(fleet:
 def test_a_button_that_is_pressed_while_the_page_changes_is_clicked(fleet: Fleet, window: Window) -> None:
     """The part that changes waits until the mouse is let go; then it is read."""
     page = window.open_live("/")
-    box = main_of(page).get_by_role("button", name="Pause gpt").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    main_of(page).get_by_role("button", name="Pause gpt").hover()
     page.mouse.down()
     with page.expect_response(lambda answer: "hx-request" in answer.request.headers) as read:
         fleet.finish("Greet whoever presses")
