@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots bench bench-peers soak chaos nightly wheel-test lock clean
+.PHONY: help demo test check format screenshots bench bench-peers soak chaos nightly switches wheel-test lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks (about 
 	$(BIN)/python -m tests.chaos.drive --kills 5000 --tasks 100000
 	$(BIN)/python -m tests.chaos.models --kills 300 --tasks 1500
 	$(BIN)/python -m pytest -m nightly tests
+
+SWITCHES := shared-runtime bounded-memory compact-storage push-delivery delta-heartbeat pushed-dashboard parallel-start
+
+switches: $(VENV)/dev ## the functional tests with every optimisation off alone, and with all off
+	@for off in $(SWITCHES) all; do \
+	  echo "without $$off"; $(BIN)/python -m pytest -n 3 --dist loadfile -m functional --off $$off tests || exit 1; done
 
 wheel-test: $(VENV)/dev ## build the wheel, install it in a fresh environment, run the tests against it
 	@BIN=$(BIN) PYTHON=$(PYTHON) bash .ci/wheel-test

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from tests.switched import VARIABLE
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How the tests are run with the plain alternatives."""
+    parser.addoption("--off", default="", metavar="NAMES", help="go without these optimisations (`all`, or a,b,c)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell the processes among which the tests are divided."""
+    if config.option.off:
+        os.environ[VARIABLE] = config.option.off
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

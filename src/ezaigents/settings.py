@@ -1,4 +1,6 @@
-"""One frozen Settings, read once. Job: flag > environment (EZ_...) > ezaigents.toml > default, with clear errors.
+"""One frozen Settings, read once, with clear errors.
+
+Job: flag > environment (EZ_...) > what `ez switch` chose > ezaigents.toml > default.
 
 Not its job: acting on any of it. The only module that reads the environment; secrets are not settings.
 """
@@ -22,6 +24,10 @@ from ezaigents.policy import nearest_name
 from ezaigents.trust import Trust
 
 CONFIG_FILE = "ezaigents.toml"
+CHOICES_FILE = "switches.json"
+"""In the data folder: what `ez switch` chose, by setting."""
+SWITCHED = ("runtime", "memory", "storage", "delivery", "heartbeat", "dashboard_push", "start")
+"""The settings that choose between an optimisation and its plain alternative; no others stand in CHOICES_FILE."""
 DEFAULT_PORT = 3000
 _FILE_MOST_BYTES = 1024 * 1024
 Table = dict[str, dict[str, Any]]
@@ -45,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: float = 30.0
     delivery: str = "push"
     poll_s: float = 1.0
-    cache: str = "bounded"
+    memory: str = "bounded"
     cache_entries: int = 100
     cache_ttl_s: float = 300.0
     cache_bytes: int = 8 * 1024 * 1024
@@ -59,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     history_days: int = 30
     heartbeat: str = "delta"
     storage: str = "compact"
+    runtime: str = "shared"
+    start: str = "parallel"
     message_ttl_s: float = 3600.0
     mailbox_most: int = 10_000
     lock_wait_s: float = 60.0
@@ -161,10 +169,12 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "delivery": ("push", "poll"),
-    "cache": ("bounded", "plain"),
+    "memory": ("bounded", "plain"),
     "engine_fsync": ("always", "everysec"),
     "heartbeat": ("delta", "full"),
     "storage": ("compact", "plain"),
+    "runtime": ("shared", "processes"),
+    "start": ("parallel", "sequential"),
     "overlap": ("warn", "serialise", "block"),
     "merge": ("never", "clean"),
     "models": ("real", "simulated"),
@@ -176,10 +186,10 @@ _TYPES = get_type_hints(Settings)
 _HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
 _NEVER_IN_A_WORKSPACE = frozenset({"config_home", "sim_url"})
 _HARMLESS = frozenset({
-    "lease_s", "renew_s", "sweep_s", "grace_s", "delivery", "poll_s", "cache", "cache_entries", "cache_ttl_s",
+    "lease_s", "renew_s", "sweep_s", "grace_s", "delivery", "poll_s", "memory", "cache_entries", "cache_ttl_s",
     "ended_keep_s", "ended_keep_count", "history_days", "heartbeat", "storage", "message_ttl_s", "mailbox_most",
     "lock_wait_s", "overlap", "note_days", "stuck_s", "log_level", "name", "models", "port",
-    "dashboard_push",
+    "dashboard_push", "runtime", "start",
     "providers",  # the providers' room asks for trust itself, table by table
 })  # fmt: skip
 """What any workspace's file may say: none of it leads elsewhere, costs money, or weakens what protects the user."""
@@ -207,23 +217,40 @@ def load_settings(
     here = Path.cwd() if cwd is None else cwd
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     workspace = Path(given.get("workspace") or env.get("EZ_WORKSPACE") or find_workspace(here)).resolve()
-    values: dict[str, Any] = {}
     trust = None if env.get("EZ_CONFIG") else Trust(config_home(env, given))
-    values.update(_from_file(_config_path(env, workspace), trust))
-    values.update(_from_environment(env))
-    values.update({key: _checked(key, value, f"option --{key.replace('_', '-')}") for key, value in given.items()})
-    values["workspace"] = str(workspace)
-    if not values.get("home"):
-        values["home"] = str(_default_home(env, workspace))
-    values["home"] = str(Path(values["home"]).expanduser().absolute())
-    values["config_home"] = str(config_home(env, given))
-    settings = Settings(**values)
+    written = _from_file(_config_path(env, workspace), trust)
+    said = _from_environment(env)
+    said.update({key: _checked(key, value, f"option --{key.replace('_', '-')}") for key, value in given.items()})
+    home = said.get("home") or written.get("home") or str(_default_home(env, workspace))
+    said["home"] = str(Path(home).expanduser().absolute())
+    said["workspace"] = str(workspace)
+    said["config_home"] = str(config_home(env, given))
+    settings = Settings(**(written | read_choices(Path(said["home"])) | said))
     if settings.renew_s * 2 > settings.lease_s:
         raise ConfigError(
             f"renew_s ({settings.renew_s:g}) must be at most half of lease_s ({settings.lease_s:g}), "
             "or one slow renewal loses the claim; set both"
         )
     return settings
+
+
+def read_choices(home: Path) -> dict[str, Any]:
+    """What `ez switch` chose for a data folder, by setting. Raises ConfigError where that file was spoilt."""
+    path = home / CHOICES_FILE
+    if not path.exists():
+        return {}
+    try:
+        table = msgspec.json.decode(_read_bounded(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not JSON; delete it and choose again (`ez switch`)") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: takes an object of settings; delete it and choose again (`ez switch`)")
+    for key in table:
+        if key not in SWITCHED:
+            raise ConfigError(f"{path}, key {key[:80]!r}: is no switch; delete the file and choose again (`ez switch`)")
+    return {key: _checked(key, value, f"{path}, key {key!r}") for key, value in table.items()}
 
 
 def find_workspace(here: Path) -> Path:

@@ -11,6 +11,7 @@ import pytest
 
 from ezaigents.engine.process import engine_pid
 from ezaigents.settings import Settings
+from tests.switched import off_in_settings
 
 _TANGLE = '''"""A module."""
 
@@ -33,7 +34,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     workspace.mkdir()
     (workspace / "README.md").write_text("# Read me\n")
     (workspace / "tangle.py").write_text(_TANGLE)
-    yield Settings(home=str(tmp_path / "home"), workspace=str(workspace))
+    yield Settings(home=str(tmp_path / "home"), workspace=str(workspace), **off_in_settings())
     for lock in tmp_path.rglob("engine.lock"):
         pid = engine_pid(lock.parent)
         if pid is not None:

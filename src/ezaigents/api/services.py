@@ -10,7 +10,8 @@ from ezaigents.api.guessing import Guesses
 from ezaigents.api.hub import Hub
 from ezaigents.api.pulse import Pulse
 from ezaigents.client import Client, Lookout
-from ezaigents.errors import NotRunning
+from ezaigents.errors import ConfigError, NotRunning
+from ezaigents.optimize import in_force
 from ezaigents.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class Services:
         """The services that a request came to."""
         services: Services = connection.app.state.services
         return services
+
+    def pushes(self) -> bool:
+        """Whether browsers and programs are told what happens, as chosen now (`ez switch`)."""
+        try:
+            return in_force(self.settings).dashboard_push
+        except ConfigError:
+            return self.settings.dashboard_push
 
     def calls(self) -> Calls:
         """What asks models for this site; loaded at the first call. Raises NotRunning where nothing does."""

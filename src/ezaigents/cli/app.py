@@ -43,6 +43,7 @@ COMMANDS = {
     "open": "Open the dashboard, or print a link to it.",
     "dashboard": "Serve the dashboard from a process of its own.",
     "token": "Give programs access to the HTTP API, and take it back.",
+    "switch": "Show the optimisations, and turn them on or off.",
     "sim": "Serve simulated models, for trying things out and for tests.",
     "completion": "Print the completion script of a shell.",
 }

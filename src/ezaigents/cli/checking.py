@@ -37,12 +37,16 @@ async def check_records(settings: Settings, *, mend: bool) -> tuple[list[str], F
 
     Raises FleetLives, EngineDown, EngineMissing.
     """
+    is_plain = settings.storage == "plain"
     async with _queue(settings) as (client, queue):
         changes: list[str] = []
         if mend:
-            changes = await _repair(client, queue)
+            changes = await _repair(client, queue, plain=is_plain)
         report = await check(
-            queue, remembered=_remembers(settings.home_path), also=(_TEAM, _BUDGET, _audit(settings.home_path))
+            queue,
+            remembered=_remembers(settings.home_path),
+            also=(_TEAM, _BUDGET, _audit(settings.home_path)),
+            plain=is_plain,
         )
         return changes, report
 
@@ -60,11 +64,11 @@ def _audit(home: Path) -> OtherCheck:
     )
 
 
-async def _repair(client: Client, queue: Queue) -> list[str]:
+async def _repair(client: Client, queue: Queue, *, plain: bool) -> list[str]:
     names = sorted({*living_hosts(client.settings.home_path), *(card.name for card in await client.hosts())})
     if names:
         raise FleetLives(client.settings.home_path, names)
-    return [*await repair(queue), *await mend_budget(queue)]
+    return [*await repair(queue, plain=plain), *await mend_budget(queue)]
 
 
 @asynccontextmanager

@@ -91,7 +91,7 @@ def _everywhere(request: Request) -> dict[str, Any]:
         "role": role.value if role else "",
         "may_operate": role is not None and role.includes(Role.OPERATE),
         "workspace": services.settings.workspace,
-        "push": services.settings.dashboard_push,
+        "push": services.pushes(),
         "simulated": services.settings.models == "simulated",
         "ago": lambda at_ms: words.ago(at_ms, now_ms),
         "now_ms": now_ms,

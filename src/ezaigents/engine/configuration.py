@@ -14,6 +14,11 @@ ENGINE_USER = "ez"
 MAX_CLIENTS = 1000
 """The engine allots its event table for as many; 10,000, its default, costs 0.4 MB."""
 
+_COMPACT = (
+    # One value over 64 bytes would turn a task of 385 bytes into 858.
+    ("hash-max-listpack-value", "1024"),
+    ("hash-max-listpack-entries", "128"),
+)
 _COMMANDS = (
     "-@all +@read +@write +@scripting +@pubsub +@transaction +@connection -@dangerous -function "
     "+time +info +config|get +shutdown"
@@ -49,9 +54,7 @@ def _lines(settings: Settings, folder: str, password: str) -> list[tuple[str, st
         ("hz", "1"),
         ("latency-tracking", "no"),
         ("maxclients", str(MAX_CLIENTS)),
-        # One value over 64 bytes would turn a task of 385 bytes into 858.
-        ("hash-max-listpack-value", "1024"),
-        ("hash-max-listpack-entries", "128"),
+        *(_COMPACT if settings.storage == "compact" else ()),
         # `ps` shows the data folder, and the log holds what matters.
         ("set-proc-title", "no"),
         ("loglevel", "warning"),

@@ -70,7 +70,7 @@ class PlainCache:
 
 def make_cache(settings: Settings, clock: Clock) -> Cache:
     """The cache that the settings name."""
-    if settings.cache == "plain":
+    if settings.memory == "plain":
         return PlainCache()
     return BoundedCache(
         entries=settings.cache_entries,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from ezaigents.policy import clip_bytes
 from ezaigents.records import Health
 from ezaigents.runtime.admission import rss_bytes
+from ezaigents.settings import Settings
 
 FAILED_IN_A_ROW = 3
 """Attempts, of whatever tasks: one bad task is not yet a bad agent."""
@@ -25,31 +27,75 @@ _ERROR_MOST_BYTES = 120
 _MIB = 1024 * 1024
 
 
+class History(Protocol):
+    """How the attempts of each agent ended, as far as that is remembered."""
+
+    def succeeded(self, agent: str) -> None:
+        """An attempt ended well: whatever was wrong is over."""
+
+    def failed(self, agent: str, error: str) -> None:
+        """An attempt ended in an error. Those that were handed back or cancelled say nothing, and are not told."""
+
+    def ailing(self) -> dict[str, str]:
+        """Why, for each agent that is degraded; those that have been failing for longest come first."""
+
+
 class HealthBook:
-    """How the last attempts of each agent ended. Nothing is kept of agents whose last attempt succeeded."""
+    """Remembers what is wrong now: nothing of agents whose last attempt succeeded."""
 
     def __init__(self) -> None:
         self._failed: dict[str, tuple[int, str]] = {}
 
     def succeeded(self, agent: str) -> None:
-        """An attempt ended well: whatever was wrong is over."""
         self._failed.pop(agent, None)
 
     def failed(self, agent: str, error: str) -> None:
-        """An attempt ended in an error. Those that were handed back or cancelled say nothing, and are not told."""
         count, _ = self._failed.get(agent, (0, ""))
         self._failed[agent] = (min(count + 1, FAILED_IN_A_ROW), clip_bytes(error, _ERROR_MOST_BYTES))
 
     def ailing(self) -> dict[str, str]:
-        """Why, for each agent that is degraded; those that have been failing for longest come first."""
-        return {
-            agent: f"{count} attempts in a row failed: {error}"
-            for agent, (count, error) in self._failed.items()
-            if count == FAILED_IN_A_ROW
-        }
+        return {agent: _why(error) for agent, (count, error) in self._failed.items() if count == FAILED_IN_A_ROW}
 
     def __len__(self) -> int:
         return len(self._failed)
+
+
+class PlainHistory:
+    """Remembers how every attempt ended, as the systems before did; there to be compared with."""
+
+    def __init__(self) -> None:
+        self._ended: list[tuple[str, str]] = []
+
+    def succeeded(self, agent: str) -> None:
+        self._ended.append((agent, ""))
+
+    def failed(self, agent: str, error: str) -> None:
+        self._ended.append((agent, error))
+
+    def ailing(self) -> dict[str, str]:
+        failures: dict[str, list[str]] = {}
+        for agent, error in self._ended:
+            if error:
+                failures.setdefault(agent, []).append(error)
+            else:
+                failures.pop(agent, None)
+        return {
+            agent: _why(clip_bytes(errors[-1], _ERROR_MOST_BYTES))
+            for agent, errors in failures.items()
+            if len(errors) >= FAILED_IN_A_ROW
+        }
+
+    def __len__(self) -> int:
+        return len(self._ended)
+
+
+def make_history(settings: Settings) -> History:
+    """The history that the settings name."""
+    return PlainHistory() if settings.memory == "plain" else HealthBook()
+
+
+def _why(error: str) -> str:
+    return f"{FAILED_IN_A_ROW} attempts in a row failed: {error}"
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +134,7 @@ class Checkup:
 
     def __init__(
         self,
-        book: HealthBook,
+        book: History,
         home: Path,
         *,
         memory_limit_bytes: int,

@@ -29,8 +29,8 @@ from ezaigents.runtime.cache import Cache
 from ezaigents.runtime.claim import Claimer
 from ezaigents.runtime.context import RunContext
 from ezaigents.runtime.delivery import Delivery
-from ezaigents.runtime.health import Checkup, HealthBook
-from ezaigents.runtime.heartbeat import make_heartbeat
+from ezaigents.runtime.health import Checkup, make_history
+from ezaigents.runtime.heartbeat import Heartbeat, make_heartbeat
 from ezaigents.runtime.pauses import Pauses
 from ezaigents.runtime.post import Post
 from ezaigents.runtime.renew import Renewer
@@ -56,7 +56,7 @@ class Host:
     `places`: workspace root by place id. `durability`: the engine's, where ours to configure. The connection is open,
     and the host's name is locked, by the caller. `cards`: the agents' cards as they are now, where keys that come and
     go change them. `providers_paused`: told which providers of models are paused. `halted`: told that all work is to
-    stop at once, what belongs to no task too.
+    stop at once, what belongs to no task too. `switched`: told that switches were chosen.
     """
 
     def __init__(
@@ -77,11 +77,13 @@ class Host:
         cards: Callable[[], tuple[AgentCard, ...]] | None = None,
         providers_paused: Callable[[frozenset[str]], None] | None = None,
         halted: Callable[[], None] | None = None,
+        switched: Callable[[], None] | None = None,
     ) -> None:
         self.card = card
         self._cards = cards
         self._providers_paused = providers_paused
         self._on_halted = halted
+        self._on_switched = switched
         self._settings = settings
         self._connection = connection
         self._queue = queue
@@ -101,7 +103,7 @@ class Host:
         self._control = queue.keys.control(card.name)
         self._pauses = Pauses()
         self._post = Post(connection, queue, team, card.agents, pushed=settings.delivery == "push")
-        self._book = HealthBook()
+        self._book = make_history(settings)
         self._checkup = Checkup(
             self._book,
             settings.home_path,
@@ -136,15 +138,19 @@ class Host:
             on_took=self._took,
         )
         self._sweeper = Sweeper(queue, settings, notice=self._claimer.notice, paused=self._on_paused)
-        self._heartbeat = make_heartbeat(settings, team.registry, self._card_now, self._checkup, clock)
+        self._heartbeat = self._make_heartbeat(settings)
 
     @property
     def running(self) -> int:
         """Tasks being worked on."""
         return len(self._running)
 
-    async def start(self) -> None:
-        """Take back what a former self held, announce, listen. After this, tasks are picked up once `run` runs."""
+    async def start(self, *, started_in_ms: int = 0) -> None:
+        """Take back what a former self held, announce, listen. After this, tasks are picked up once `run` runs.
+
+        `started_in_ms`: what it took from the process's beginning until all else was ready.
+        """
+        self.card = msgspec.structs.replace(self.card, started_in_ms=started_in_ms)
         taken_back = await self._sweeper.reap_former_self(self.card.name)
         if taken_back:
             _log.warning("%d tasks of a former host %s were taken back", taken_back, self.card.name)
@@ -158,7 +164,7 @@ class Host:
             self._group = group
             claiming = group.create_task(self._claimer.run())
             sweeping = group.create_task(self._sweeper.run())
-            beating = group.create_task(self._heartbeat.run())
+            beating = group.create_task(self._beat())
             recovering = group.create_task(self._recover())
             await self._stopping.wait()
             await self._wind_down(claiming, beating)
@@ -186,6 +192,34 @@ class Host:
         self._sweeper.gap()
         self._post.on_restored()
         self._heartbeat.repeat()
+
+    def take_delivery(self, delivery: Delivery, *, pushed: bool) -> None:
+        """Learn of work this way from now on; what came while it changed is looked for."""
+        if self._group is None or self._stopping.is_set():
+            return
+        self._delivery.stop()
+        self._delivery = delivery
+        self._post.pushed = pushed
+        self._group.create_task(self._queue.answered(lambda: delivery.start(self._claimer.notice, self._sweeper.look)))
+        self._sweeper.look()
+
+    def take_heartbeat(self, settings: Settings) -> None:
+        """Beat as these settings say from now on, and once at once: it is not known what others know."""
+        if self._stopping.is_set():
+            return
+        former, self._heartbeat = self._heartbeat, self._make_heartbeat(settings)
+        self._heartbeat.repeat()
+        former.stop()
+
+    def _make_heartbeat(self, settings: Settings) -> Heartbeat:
+        return make_heartbeat(settings, self._team.registry, self._card_now, self._checkup, self._clock)
+
+    async def _beat(self) -> None:
+        """Beat until stopped, by whichever heartbeat is in force."""
+        former = None
+        while former is not self._heartbeat:
+            former = self._heartbeat
+            await former.run()
 
     async def _wind_down(self, claiming: asyncio.Task[None], beating: asyncio.Task[None]) -> None:
         self._claimer.stop()
@@ -359,6 +393,8 @@ class Host:
             self._halt()
         elif word == "keys":
             self._heartbeat.look_now()
+        elif word == "switches" and self._on_switched is not None:
+            self._on_switched()
         elif word in ("cancel", "deadline") and len(rest) == 2 and rest[1].isdigit():
             attempt = self._running.get(Held(rest[0], int(rest[1])))
             if attempt is not None:

@@ -36,7 +36,8 @@ class Post:
         self._queue = queue
         self._team = team
         self._own = own
-        self._pushed = pushed
+        self.pushed = pushed
+        """Whether hints are waited for; else it is looked again and again."""
         self._mail = queue.keys.mail("")
         self._unlocked = queue.keys.unlocked()
         self._inboxes: dict[Held, tuple[str, Inbox, asyncio.Event]] = {}
@@ -70,7 +71,7 @@ class Post:
                 event.set()
 
     async def _hear_mail(self) -> None:
-        if not self._pushed or self._hears_mail:
+        if not self.pushed or self._hears_mail:
             return
         async with self._hearing:
             if not self._hears_mail:
@@ -82,15 +83,15 @@ class Post:
     async def take(self, claim: Claim) -> list[Message]:
         """What came for the attempt's agent since the last time."""
         of = Held(claim.id, claim.fence)
+        await self._hear_mail()
         if of not in self._inboxes:
             from ezaigents.team import Inbox
 
-            await self._hear_mail()
             event = asyncio.Event()
             inbox = Inbox(self._team.messages, claim.agent, event, since_ms=claim.fence // 1000)
             self._inboxes[of] = (claim.agent, inbox, event)
         _, inbox, event = self._inboxes[of]
-        if not self._pushed:
+        if not self.pushed:
             event.set()  # nobody tells us: look each time
         return await inbox.take()
 

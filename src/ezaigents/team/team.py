@@ -28,7 +28,7 @@ class Team:
     """The registry, messages, file leases, radar and notes of one data folder."""
 
     def __init__(self, settings: Settings, connection: Connection, queue: Queue, clock: Clock) -> None:
-        self.registry = Registry(connection, queue.keys)
+        self.registry = Registry(connection, queue.keys, plain=settings.storage == "plain")
         self._settings = settings
         self._connection = connection
         self._queue = queue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -16,17 +17,19 @@ from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Super
 from ezaigents.errors import ConfigError, EngineDown
 from ezaigents.home import open_home
 from ezaigents.queue import Keys, Queue
-from ezaigents.records import HostCard
+from ezaigents.records import AgentCard, HostCard
 from ezaigents.runtime import Cache, Delivery, Host, PollDelivery, PushDelivery, make_cache
 from ezaigents.settings import Settings
 from ezaigents.team import Team
 from ezaigents.wiring.models import Models
+from ezaigents.wiring.runtimes import HostCommand, make_runtime
 from ezaigents.workspace import place_id
 
 if TYPE_CHECKING:
     from ezaigents.agents.model.calls import ModelCalls
     from ezaigents.patches import Applier
 
+_log = logging.getLogger(__name__)
 _OPEN_TRIES = 3
 _FOR_EVER_S = 1e9
 """A host repeats its transitions for as long as it lives: its outcomes must not be lost while the engine is away."""
@@ -38,7 +41,8 @@ class Fleet:
     `agents`: those to declare, by name; None = those of the roster, and the analyst. `started_at`: monotonic time at
     which the process began, for the time to ready. Entering starts everything and raises ConfigError, EngineMissing,
     EngineUnfit, EngineDown or HostConflict; `run()` works until `stop()`; leaving ends what was started. `port`: where
-    this process answers HTTP, 0 = nowhere.
+    this process answers HTTP, 0 = nowhere. `only`: the one agent to run, "" = all; `host_command`: how a host is
+    started, for those that are to run in processes of their own.
     """
 
     def __init__(
@@ -49,9 +53,12 @@ class Fleet:
         started_at: float | None = None,
         starting: Starting | None = None,
         port: int = 0,
+        only: str = "",
+        host_command: HostCommand | None = None,
     ) -> None:
         self.settings = settings
         self._port = port
+        self._runtime = make_runtime(settings, host_command, only)
         self._given_agents = agents
         self._started_at = time.monotonic() if started_at is None else started_at
         self._starting = starting
@@ -60,6 +67,8 @@ class Fleet:
         self._models: Models | None = None
         self.notes: tuple[str, ...] = ()
         """What whoever started it should be told, once it is ready."""
+        self.cards: tuple[AgentCard, ...] = ()
+        """Every agent of this fleet, those in other processes too, as they were at its start."""
         self.host: Host
         self.engine: EngineHandle
 
@@ -86,6 +95,7 @@ class Fleet:
     def stop(self) -> None:
         """Ask for a graceful stop; a second call shortens it."""
         self.host.stop()
+        self._runtime.stop()
 
     def model_calls(self) -> ModelCalls | None:
         """Calls to models that belong to no task; None where the agents were given, which bring no models of ours."""
@@ -106,13 +116,17 @@ class Fleet:
             on_restored=self._on_restored,
             client_name="ez-host",
         )
+        self._connection = connection
         await self._open(connection)
         self._leaving.push_async_callback(connection.close)
-        queue = Queue(connection, Keys(settings.namespace or identity), patience_s=_FOR_EVER_S)
+        self._keys = Keys(settings.namespace or identity)
+        queue = Queue(connection, self._keys, patience_s=_FOR_EVER_S)
         simulated_at = await self._simulated_at()
         self.host = self._make_host(identity, connection, queue, simulated_at)
         self._supervise()
-        await self.host.start()
+        self._leaving.push_async_callback(self._runtime.close)
+        await self._runtime.start(simulated_at)
+        await self.host.start(started_in_ms=round((time.monotonic() - self._started_at) * 1000))
 
     async def _open(self, connection: Connection) -> None:
         """Connect. An engine that ended since it answered is started again; from here on the supervisor does that."""
@@ -144,11 +158,14 @@ class Fleet:
             self._models = models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
             self._leaving.push_async_callback(models.close)
             self.notes = models.without_effect
-            agents: Mapping[str, Declared] = models.declared(_local_with(cache))
+            declared = models.declared(_local_with(cache))
+            self.cards = tuple(one.card for one in declared.values())
+            agents = self._runtime.own(declared)
             cards, providers_paused, halted = partial(models.cards, agents), models.providers_paused, models.halted
         else:
             agents = self._given_agents
             _check_names(agents)
+            self.cards = tuple(one.card for one in agents.values())
         place = place_id(identity, settings.workspace)
         card = HostCard(
             name=settings.name,
@@ -159,7 +176,7 @@ class Fleet:
             places=(place,),
             agents=tuple(declared.card for declared in agents.values()),
             started_ms=clock.wall_ms(),
-            started_in_ms=round((time.monotonic() - self._started_at) * 1000),
+            started_in_ms=0,
             port=self._port,
         )
         team = Team(settings, connection, queue, clock)
@@ -179,7 +196,24 @@ class Fleet:
             cards=cards,
             providers_paused=providers_paused,
             halted=halted,
+            switched=self._switched,
         )
+
+    def _switched(self) -> None:
+        """Exchange what a running host can exchange for what is chosen now."""
+        from ezaigents.optimize import in_force
+
+        try:
+            settings = in_force(self.settings)
+        except ConfigError as error:
+            _log.warning("the switches stay as they are: %s", error)
+            return
+        former, self.settings = self.settings, settings
+        if settings.delivery != former.delivery:
+            delivery = _make_delivery(settings, self._connection, self._keys)
+            self.host.take_delivery(delivery, pushed=settings.delivery == "push")
+        if settings.heartbeat != former.heartbeat:
+            self.host.take_heartbeat(settings)
 
     def _make_applier(self, queue: Queue, team: Team, place: str) -> Applier:
         from ezaigents.patches import Applier

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from ezaigents.workspace.protected import is_protected
     from ezaigents.workspace.storing import sync_folder, told_when_full, write_whole
     from ezaigents.workspace.view import Reading, Window
-    from ezaigents.workspace.windows import WINDOW_BYTES, Windows, read_windows
+    from ezaigents.workspace.windows import WINDOW_BYTES, Windows, read_whole, read_windows
 
 __all__ = [
     "BLOBS_FOLDER",
@@ -107,6 +107,7 @@ __all__ = [
     "pending_applies",
     "place_id",
     "read_proposal",
+    "read_whole",
     "read_windows",
     "recover_apply",
     "resolve_inputs",
@@ -152,7 +153,7 @@ _FILES = {
     "protected": ("is_protected",),
     "storing": ("sync_folder", "told_when_full", "write_whole"),
     "view": ("Reading", "Window"),
-    "windows": ("WINDOW_BYTES", "Windows", "read_windows"),
+    "windows": ("WINDOW_BYTES", "Windows", "read_whole", "read_windows"),
 }
 
 if not TYPE_CHECKING:  # else every misspelt name would pass the type check

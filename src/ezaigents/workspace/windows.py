@@ -49,6 +49,10 @@ class Windows:
         finally:
             self.close()
 
+    def widen(self) -> None:
+        """Hand out what is left of the file at once."""
+        self._window_bytes = max(1, os.fstat(self._descriptor).st_size)
+
     def close(self) -> None:
         """Close the file; done by the iteration's end as well."""
         if self._descriptor >= 0:
@@ -85,6 +89,13 @@ def read_windows(
         os.close(descriptor)
         raise FileTooLarge(relative, size_bytes, limit_bytes)
     return Windows(descriptor, relative, limit_bytes, window_bytes)
+
+
+def read_whole(root: str | Path, relative: str, limit_bytes: int, *, hidden: Path | None = None) -> Windows:
+    """What `read_windows` does, with all of the file in one window: the plain alternative, to be compared with."""
+    windows = read_windows(root, relative, limit_bytes, hidden=hidden)
+    windows.widen()
+    return windows
 
 
 def read_window(descriptor: int, path: str, offset: int, size_bytes: int) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.contract.queue.rig import PAST_MS, Rig
 
+from ezaigents.queue.fsck import check, repair
 from ezaigents.records import AgentCard, Health, HostCard
 from ezaigents.team.presence import Seen, State, by_capability, presence
 from ezaigents.team.registry import Registry
@@ -179,3 +180,32 @@ async def test_hosts_come_beat_and_go_on_a_full_engine(rig: Rig) -> None:
     assert await of(rig).beat("main", ILL)
     assert (await seen(rig)).health == ILL
     await of(rig).leave("main")
+
+
+async def test_kept_plainly_a_card_has_no_end(rig: Rig) -> None:
+    """It is shown for ever, also by a sign of life; whoever keeps them compactly gives those of living hosts an end."""
+    plain = Registry(rig.connection, rig.keys, plain=True)
+    await plain.announce(card("old"))
+    await plain.announce(card())
+    assert await plain.beat("main")
+    assert await rig.raw("PTTL", rig.keys.host("main")) == -1
+    await silent_for(rig, "old", 2 * HOUR_MS / 1000)
+    await plain.announce(card())
+    assert [row.card.name for row in await plain.hosts()] == ["main", "old"]
+    assert not await plain.beat("nobody")
+    await of(rig).announce(card())
+    assert 0 < await rig.raw("PTTL", rig.keys.host("main")) <= HOUR_MS
+    assert await rig.raw("EXISTS", rig.keys.host("old")) == 0
+
+
+async def test_fsck_knows_how_cards_are_kept(rig: Rig) -> None:
+    """A card without an end is in order where it is to have none, and nowhere else; repairing gives it what is due."""
+    await Registry(rig.connection, rig.keys, plain=True).announce(card())
+    assert (await check(rig.queue, plain=True)).ok
+    assert list((await check(rig.queue)).broken()) == ["life"]
+    await repair(rig.queue)
+    assert (await check(rig.queue)).ok
+    assert list((await check(rig.queue, plain=True)).broken()) == ["life"]
+    await repair(rig.queue, plain=True)
+    assert (await check(rig.queue, plain=True)).ok
+    await repair(rig.queue)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from tests.switched import off_in_environment
+
 _EZ = Path(sys.executable).with_name("ez")
 WITHIN_S = 60.0
 _PR_SET_CHILD_SUBREAPER = 36
@@ -45,6 +47,7 @@ class Place:
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith(_CLEARED)}
         self.environ |= {"EZ_HOME": str(self.home), "EZ_WORKSPACE": str(self.workspace), "EZ_GRACE_S": "5"}
         self.environ["EZ_PORT"] = "0"
+        self.environ |= off_in_environment()
         self.environ["EZ_CONFIG_HOME"] = str(folder / "config")
 
     def write(self, name: str, text: str) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.leaks import until
+from tests.switched import off_in_settings
 
 from ezaigents.agents.model.journal import JOURNAL_FILE, Record
 from ezaigents.client import Client, Wish
@@ -108,7 +109,7 @@ def settings_in(folder: Path, **changed: Any) -> Settings:
         "config_home": str(folder / "config"),
         "models": "simulated",
     }
-    return Settings(**(values | changed))
+    return Settings(**(values | off_in_settings() | changed))
 
 
 @asynccontextmanager

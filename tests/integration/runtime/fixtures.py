@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.runtime.hosts import HostProcess
+from tests.switched import off_in_settings
 
 from ezaigents.engine.process import engine_pid
 from ezaigents.settings import Settings
@@ -19,7 +20,14 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     """Leases long enough for a busy machine, short enough to be waited for."""
     workspace = tmp_path / "work"
     workspace.mkdir()
-    yield Settings(home=str(tmp_path / "home"), workspace=str(workspace), lease_s=1.5, renew_s=0.3, grace_s=5.0)
+    yield Settings(
+        home=str(tmp_path / "home"),
+        workspace=str(workspace),
+        lease_s=1.5,
+        renew_s=0.3,
+        grace_s=5.0,
+        **off_in_settings(),
+    )
     for lock in tmp_path.rglob("engine.lock"):
         pid = engine_pid(lock.parent)
         if pid is not None:

@@ -17,7 +17,7 @@ def _bounded(clock: ManualClock, *, entries: int = 100, size_bytes: int = 10_000
 @pytest.fixture(params=["bounded", "plain"])
 def cache(request: pytest.FixtureRequest) -> Cache:
     """Each of the two, as the settings make them."""
-    return make_cache(Settings(cache=request.param), ManualClock())
+    return make_cache(Settings(memory=request.param), ManualClock())
 
 
 def test_what_was_put_is_got(cache: Cache) -> None:
@@ -41,9 +41,9 @@ def test_falsy_values_are_values(cache: Cache) -> None:
 
 
 def test_the_settings_choose() -> None:
-    """`cache` names the implementation."""
-    assert isinstance(make_cache(Settings(cache="plain"), ManualClock()), PlainCache)
-    assert isinstance(make_cache(Settings(cache="bounded"), ManualClock()), BoundedCache)
+    """`memory` names the implementation."""
+    assert isinstance(make_cache(Settings(memory="plain"), ManualClock()), PlainCache)
+    assert isinstance(make_cache(Settings(memory="bounded"), ManualClock()), BoundedCache)
 
 
 def test_the_settings_give_the_bounds() -> None:

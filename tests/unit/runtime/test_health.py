@@ -10,12 +10,29 @@ import pytest
 
 from ezaigents.codec import to_json
 from ezaigents.records import Health
-from ezaigents.runtime.health import DISK_LEAST_BYTES, NAMED_MOST, Checkup, HealthBook, HostFacts, host_ails
+from ezaigents.runtime.health import (
+    DISK_LEAST_BYTES,
+    NAMED_MOST,
+    Checkup,
+    HealthBook,
+    History,
+    HostFacts,
+    PlainHistory,
+    host_ails,
+    make_history,
+)
+from ezaigents.settings import Settings
 
 _WELL = HostFacts(memory_bytes=1, memory_limit_bytes=2**30, late_s=0.0, disk_free_bytes=2**40)
 
 
-def _failing(book: HealthBook, agent: str, times: int = 3, error: str = "boom") -> None:
+@pytest.fixture(params=["bounded", "plain"])
+def book(request: pytest.FixtureRequest) -> History:
+    """Each of the two, as the settings make them."""
+    return make_history(Settings(memory=request.param))
+
+
+def _failing(book: History, agent: str, times: int = 3, error: str = "boom") -> None:
     for _ in range(times):
         book.failed(agent, error)
 
@@ -27,18 +44,16 @@ def _checkup(book: HealthBook, home: Path, limit_bytes: int = 2**50) -> Checkup:
 # -- agents ----------------------------------------------------------------------------------------------------------
 
 
-def test_three_failures_in_a_row_are_an_ailment() -> None:
+def test_three_failures_in_a_row_are_an_ailment(book: History) -> None:
     """Two may be bad tasks; a third in a row makes the agent degraded, with the last reason."""
-    book = HealthBook()
     _failing(book, "a", times=2)
     assert book.ailing() == {}
     book.failed("a", "no route")
     assert book.ailing() == {"a": "3 attempts in a row failed: no route"}
 
 
-def test_one_success_heals_and_interrupts_the_row() -> None:
+def test_one_success_heals_and_interrupts_the_row(book: History) -> None:
     """An agent is well again at its first success, and has to fail three more times after it."""
-    book = HealthBook()
     _failing(book, "a")
     book.succeeded("a")
     assert book.ailing() == {}
@@ -46,18 +61,16 @@ def test_one_success_heals_and_interrupts_the_row() -> None:
     assert book.ailing() == {}
 
 
-def test_more_of_the_same_is_no_news() -> None:
+def test_more_of_the_same_is_no_news(book: History) -> None:
     """The reason does not change while an agent goes on failing in the same way, so nothing has to be sent."""
-    book = HealthBook()
     _failing(book, "a")
     before = book.ailing()
     _failing(book, "a", times=7)
     assert book.ailing() == before
 
 
-def test_agents_do_not_count_for_each_other() -> None:
+def test_agents_do_not_count_for_each_other(book: History) -> None:
     """Three agents that failed once each are well."""
-    book = HealthBook()
     for agent in ("a", "b", "c"):
         book.failed(agent, "boom")
     assert book.ailing() == {}
@@ -72,6 +85,14 @@ def test_nothing_is_kept_of_agents_that_work() -> None:
     assert len(book) == 1
     book.succeeded("a")
     assert len(book) == 0
+
+
+def test_the_plain_one_keeps_everything() -> None:
+    """Every end of every attempt, for as long as the host lives."""
+    book = PlainHistory()
+    for number in range(1000):
+        book.succeeded(f"agent{number % 7}")
+    assert len(book) == 1000
 
 
 def test_a_long_error_is_cut(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ezaigents.workspace import FileTooLarge, read_windows
+from ezaigents.workspace import FileTooLarge, read_whole, read_windows
 
 MB = 1024 * 1024
 
@@ -22,6 +22,19 @@ def test_windows_add_up_to_the_file(tmp_path: Path) -> None:
     assert max(map(len, pieces)) == 1000
     assert windows.size_bytes == len(data)
     assert windows.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_file_read_whole_is_one_window_under_the_same_rules(tmp_path: Path) -> None:
+    """All of it at once, with size and hash; one that is too large is refused all the same, an empty one is none."""
+    data = bytes(range(256)) * 1000
+    (tmp_path / "f").write_bytes(data)
+    (tmp_path / "empty").touch()
+    windows = read_whole(tmp_path, "f", MB)
+    assert list(windows) == [data]
+    assert (windows.size_bytes, windows.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert list(read_whole(tmp_path, "empty", MB)) == []
+    with pytest.raises(FileTooLarge):
+        read_whole(tmp_path, "f", len(data) - 1)
 
 
 def test_empty_file_has_no_windows(tmp_path: Path) -> None:

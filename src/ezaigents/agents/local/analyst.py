@@ -135,6 +135,7 @@ class LocalAnalyst:
             path=storable(path),
             limit_bytes=self._settings.file_limit_bytes,
             hidden=storable(self._settings.home),
+            whole=self._settings.memory == "plain",
         )
         reply = await self.pool.ask(request, time_limit_s=self._file_time_limit_s)
         if not isinstance(reply, Measured):

@@ -28,6 +28,7 @@ from ezaigents.agents.local.protocol import (
     request_decoder,
 )
 from ezaigents.codec import restored
+from ezaigents.workspace import read_whole, read_windows
 
 ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
 """Several times what a file of 1 MB needs; a runaway gets MemoryError instead of the machine's memory."""
@@ -60,6 +61,7 @@ def _answer(request: Request) -> Reply:
                 restored(request.path),
                 request.limit_bytes,
                 hidden=_folder(request.hidden),
+                read=read_whole if request.whole else read_windows,
             )
         )
     if isinstance(request, Look):

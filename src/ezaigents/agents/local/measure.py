@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from ezaigents.agents.local.figures import (
     FileFigures,
@@ -36,6 +37,7 @@ from ezaigents.workspace import (
     NotRegular,
     PathOutside,
     Sniffer,
+    Windows,
     human_size,
     read_windows,
 )
@@ -48,23 +50,36 @@ TEXT_MAX_BYTES = 200
 _MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b[:\s-]*(.*)")
 
 
+class Reader(Protocol):
+    """Opens a file beneath a root: in windows, or whole."""
+
+    def __call__(self, root: str, relative: str, limit_bytes: int, *, hidden: Path | None = None) -> Windows: ...
+
+
 class _TooSlow(Exception):
     """lizard used up its time on one file."""
 
 
 def measure_file(
-    root: str, path: str, limit_bytes: int, *, hidden: Path | None = None, time_limit_s: float = 10.0
+    root: str,
+    path: str,
+    limit_bytes: int,
+    *,
+    hidden: Path | None = None,
+    time_limit_s: float = 10.0,
+    read: Reader = read_windows,
 ) -> FileReport:
     """Measure a file beneath `root`; what is wrong with it is in the report, nothing is raised for it.
 
-    `hidden`: the data folder. `time_limit_s`: processor time that looking for functions may take.
+    `hidden`: the data folder. `read`: how it is opened. `time_limit_s`: processor time that looking for functions may
+    take.
     """
     language = language_of(path)
     sniffer = Sniffer()
     scan = _Scan(language)
     kept: list[bytes] = []
     try:
-        windows = read_windows(root, path, limit_bytes, hidden=hidden)
+        windows = read(root, path, limit_bytes, hidden=hidden)
         for window in windows:
             sniffer.feed(window)
             if sniffer.encoding is not Encoding.BINARY:

@@ -25,12 +25,13 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Asks for a file's figures."""
+    """Asks for a file's figures. `whole`: read it at once, instead of in windows."""
 
     root: str
     path: str
     limit_bytes: int
     hidden: str
+    whole: bool = False
 
 
 class Lint(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ezaigents.access import Role
+from ezaigents.access import Grant, Role
 from ezaigents.api.answers import left
 from ezaigents.api.failing import PROBLEM, problem
 from ezaigents.api.hub import EncodedUpdate, Hub, Update
@@ -75,19 +75,19 @@ class EventStream(Response):
 async def events(request: Request) -> Response:
     """The stream. A browser that comes back says what it heard last, and hears what it missed."""
     services = Services.of(request)
-    if not services.settings.dashboard_push:
+    if not services.pushes():
         raise HTTPException(404, _NOT_PUSHED)
     since = request.headers.get("last-event-id") or request.query_params.get("since", "")
     if since:
         place_of_event(since)
     outputs = _outputs(request.query_params)
-    return EventStream(services.hub, since, outputs, partial(services.access.is_good, request.scope["grant"]))
+    return EventStream(services.hub, since, outputs, partial(_may_hear, services, request.scope["grant"]))
 
 
 async def socket(websocket: WebSocket) -> None:
     """The same events for programs, one JSON text each. What they send is not looked at."""
     services, since = Services.of(websocket), websocket.query_params.get("since", "")
-    if not services.settings.dashboard_push:
+    if not services.pushes():
         await websocket.send_denial_response(Response(problem(404, _NOT_PUSHED), 404, media_type=PROBLEM))
         return
     try:
@@ -107,7 +107,7 @@ async def socket(websocket: WebSocket) -> None:
                 while not listener.ended:
                     services.hub.watch(outputs)
                     updates = await listener.take(KEEP_ALIVE_S)
-                    if not services.access.is_good(websocket.scope["grant"]):
+                    if not _may_hear(services, websocket.scope["grant"]):
                         break
                     for update in updates:
                         await websocket.send_text(update.data.decode())
@@ -116,6 +116,11 @@ async def socket(websocket: WebSocket) -> None:
         finally:
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
+
+
+def _may_hear(services: Services, grant: Grant) -> bool:
+    """Whether a listener is still let in, and anything is pushed."""
+    return services.access.is_good(grant) and services.pushes()
 
 
 def _outputs(params: QueryParams) -> list[str]:

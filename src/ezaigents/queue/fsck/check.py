@@ -37,17 +37,20 @@ _READ_BATCH = 500
 _ENDED = tuple(state.value for state in TaskState if state in TERMINAL_STATES)
 
 
-async def check(queue: Queue, *, remembered: bool = False, also: Sequence[OtherCheck] = ()) -> FsckReport:
+async def check(
+    queue: Queue, *, remembered: bool = False, also: Sequence[OtherCheck] = (), plain: bool = False
+) -> FsckReport:
     """Check every invariant of INVARIANTS, and those of other rooms. Raises EngineDown.
 
     `remembered`: the data folder holds tasks or runs of this fleet, so an engine that knows of none has lost them.
+    `plain`: the setting `storage` is.
     """
     scripts = load_scripts(names=NAMES)
     rules = INVARIANTS | {name: rule for other in also for name, rule in other.rules.items()}
     for tries_left in reversed(range(_TRIES)):
         ledger = Ledger(rules)
         before = await stamp(queue, scripts["recount"])
-        seen = await survey(queue, scripts["audit"], ledger)
+        seen = await survey(queue, scripts["audit"], ledger, plain=plain)
         await _judge_indexes(queue, seen, ledger)
         await _judge_waiting(queue, seen, ledger)
         await _judge_children(queue, seen, ledger)

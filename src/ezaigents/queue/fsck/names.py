@@ -62,11 +62,16 @@ _FAMILIES = {
         Sort("settled:", "hash", mortal=True),
     )
 }
+_KEPT_PLAINLY = {"host:": Sort("host:", "hash")}
 ALL_SORTS = (*_SINGLE.values(), *_FAMILIES.values())
 MORTAL_MOST_MS = 3_600_000
 
 
-def sort_of(name: str) -> Sort | None:
-    """The sort of a key, by its name without the namespace; None when it is not one of ours."""
-    family = _FAMILIES.get(name[: name.find(":") + 1])
-    return family or _SINGLE.get(name)
+def sort_of(name: str, *, plain: bool = False) -> Sort | None:
+    """The sort of a key, by its name without the namespace; None when it is not one of ours.
+
+    `plain`: registrations are kept for ever (setting `storage`).
+    """
+    before = name[: name.find(":") + 1]
+    kept = _KEPT_PLAINLY.get(before) if plain else None
+    return kept or _FAMILIES.get(before) or _SINGLE.get(name)

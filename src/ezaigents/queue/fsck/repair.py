@@ -15,7 +15,7 @@ from ezaigents.codec import from_pack, to_pack
 from ezaigents.errors import RetryLater
 from ezaigents.policy import CrashPolicy
 from ezaigents.queue.fsck.check import NAMES, stamp
-from ezaigents.queue.fsck.names import MORTAL_MOST_MS, sort_of
+from ezaigents.queue.fsck.names import MORTAL_MOST_MS, Sort, sort_of
 from ezaigents.queue.fsck.report import Ledger
 from ezaigents.queue.fsck.strays import INDEXES, stray_children, strays
 from ezaigents.queue.fsck.survey import Survey, scan, survey
@@ -28,17 +28,18 @@ _TRIES = 5
 _ENDED = tuple(state.value for state in TaskState if state in TERMINAL_STATES)
 
 
-async def repair(queue: Queue) -> list[str]:
+async def repair(queue: Queue, *, plain: bool = False) -> list[str]:
     """Mend what can be mended; returns what was changed, a line each. No host may be at work.
 
-    Raises RetryLater when tasks keep moving, EngineDown.
+    `plain`: as `check` has it. Raises RetryLater when tasks keep moving, EngineDown.
     """
-    return await _Repair(queue).run()
+    return await _Repair(queue, plain=plain).run()
 
 
 class _Repair:
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, *, plain: bool) -> None:
         self._queue = queue
+        self._plain = plain
         self._keys = queue.keys
         self._scripts = load_scripts(names=NAMES)
         self._suspect_at = CrashPolicy().crashes_to_suspect
@@ -58,7 +59,7 @@ class _Repair:
         raise RetryLater("tasks move while they are counted: stop the hosts with `ez down`, then repair again")
 
     async def _survey(self) -> Survey:
-        return await survey(self._queue, self._scripts["audit"], Ledger())
+        return await survey(self._queue, self._scripts["audit"], Ledger(), plain=self._plain)
 
     async def _apply(self, name: str, items: Sequence[Any], lead: Sequence[Any] = ()) -> None:
         """Run a mending script over items, in batches, and note what it says it changed."""
@@ -113,7 +114,7 @@ class _Repair:
     async def _mend_lives(self) -> None:
         """Keys with a life they should not have, or without the one they should; keys of the wrong type go."""
         async for found in scan(self._queue):
-            named = [(key, sort_of(key[len(self._keys.prefix) :].decode("utf-8", "replace"))) for key in found]
+            named = [(key, self._sort_of(key)) for key in found]
             ours = [(key, sort) for key, sort in named if sort is not None]
             types = await self._queue.read_many([("TYPE", key) for key, _ in ours])
             lives = await self._queue.read_many([("PTTL", key) for key, _ in ours])
@@ -129,6 +130,9 @@ class _Repair:
                 elif not sort.mortal and life_ms >= 0:
                     await self._queue.put("PERSIST", key)
                     self._said.append(f"{key.decode('utf-8', 'replace')}: kept for ever")
+
+    def _sort_of(self, key: bytes) -> Sort | None:
+        return sort_of(key[len(self._keys.prefix) :].decode("utf-8", "replace"), plain=self._plain)
 
     async def _recount(self, seen: Survey, counted_under: str) -> bool:
         """Write the counters and the runs' counts; False when a task moved since they were counted."""

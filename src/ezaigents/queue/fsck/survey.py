@@ -61,13 +61,13 @@ class Survey:
             ledger.note(invariant, task_id, text)
 
 
-async def survey(queue: Queue, audit: Script, ledger: Ledger) -> Survey:
+async def survey(queue: Queue, audit: Script, ledger: Ledger, *, plain: bool = False) -> Survey:
     """Walk every key of the namespace; keys of unknown name, type or life are noted, and left out of the Survey."""
     seen = Survey()
     suspect_at = CrashPolicy().crashes_to_suspect
     under_way: asyncio.Task[Any] | None = None
     async for keys in scan(queue):
-        task_ids, others = _sorted_out(keys, len(queue.keys.prefix), ledger)
+        task_ids, others = _sorted_out(keys, len(queue.keys.prefix), ledger, plain=plain)
         fresh = [task_id for task_id in task_ids if task_id not in seen.tasks]
         seen.tasks.update(fresh)
         for start in range(0, len(fresh), _AUDIT_BATCH):
@@ -94,7 +94,7 @@ async def scan(queue: Queue) -> AsyncIterator[list[bytes]]:
 
 
 def _sorted_out(
-    keys: list[bytes], prefix_length: int, ledger: Ledger
+    keys: list[bytes], prefix_length: int, ledger: Ledger, *, plain: bool
 ) -> tuple[dict[bytes, None], list[tuple[str, Sort]]]:
     """Ids of tasks, and the other keys (name without the namespace, sort)."""
     tasks: dict[bytes, None] = {}
@@ -105,7 +105,7 @@ def _sorted_out(
             tasks[raw[2:]] = None
             continue
         name = raw.decode("utf-8", "backslashreplace")
-        sort = sort_of(name)
+        sort = sort_of(name, plain=plain)
         if sort is None or sort.name == "t:":
             ledger.note("names", name, "is a key that nothing here makes")
         else:

@@ -1,0 +1,111 @@
+"""`ez switch`: the optimisations, each on or off."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+from ezaigents.cli.options import json_option
+
+_ALL = "all"
+_POSITIONS: dict[str, bool | None] = {"on": True, "off": False, "default": None}
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ezaigents.optimize import SWITCHES
+
+    words = [(switch.name, switch.saves) for switch in SWITCHES]
+    return [CompletionItem(name, help=about) for name, about in words if name.startswith(incomplete)]
+
+
+@click.command("switch")
+@click.argument("name", required=False, shell_complete=_names)
+@click.argument("position", required=False, type=click.Choice(list(_POSITIONS)))
+@json_option
+def command(name: str | None, position: str | None, as_json: bool) -> int:
+    """Show the optimisations, or turn one (or `all`) on or off for this data folder.
+
+    Each has a plain alternative that does the same at a higher price, to be compared with or fallen back on. Some take
+    effect at once, the others when the hosts start again. `default` takes a choice back. The environment (EZ_...)
+    outranks what is chosen here, and this outranks ezaigents.toml.
+    """
+    from ezaigents.cli.fleet import settings_here
+    from ezaigents.cli.show import Column, show_json, show_table
+    from ezaigents.optimize import SWITCHES, where_from
+
+    if name is not None:
+        if position is None:
+            raise click.UsageError(f"say what {name} is to be: `ez switch {name} on`, off or default")
+        _choose(name, _POSITIONS[position])
+    settings = settings_here()
+    rows = [(switch, switch.is_on(settings), where_from(switch, settings)) for switch in SWITCHES]
+    if as_json:
+        show_json(
+            {
+                "switches": [
+                    {
+                        "name": switch.name,
+                        "on": is_on,
+                        "from": source,
+                        "setting": switch.setting,
+                        "value": switch.value(on=is_on),
+                        "at_once": switch.is_live,
+                        "optimised": switch.saves,
+                        "plain": switch.plain,
+                    }
+                    for switch, is_on, source in rows
+                ]
+            }
+        )
+        return 0
+    columns = [Column("Switch"), Column("Is"), Column("From"), Column("Takes effect"), Column("So", text=True)]
+    table = [
+        [
+            switch.name,
+            "on" if is_on else "off",
+            source,
+            "at once" if switch.is_live else "at the next start",
+            switch.saves if is_on else switch.plain,
+        ]
+        for switch, is_on, source in rows
+    ]
+    show_table(columns, table)
+    return 0
+
+
+def _choose(name: str, on: bool | None) -> None:
+    """Choose, tell the hosts, and say what comes of it."""
+    import os
+
+    from ezaigents.cli.fleet import settings_here
+    from ezaigents.cli.talk import say
+    from ezaigents.home import open_home
+    from ezaigents.optimize import SWITCHES, choose, find_switch
+
+    settings = settings_here()
+    chosen = SWITCHES if name == _ALL else (find_switch(name),)
+    open_home(settings.home_path)
+    for switch in chosen:
+        choose(settings.home_path, switch, on)
+    told = _tell_hosts()
+    for switch in chosen:
+        variable = f"EZ_{switch.setting.upper()}"
+        if os.environ.get(variable):
+            say(f"{switch.name}: {variable} is set in this environment, and outranks the choice where it is")
+        elif told and (on is None or not switch.is_live):
+            say(f"{switch.name}: the running hosts keep what they have until they start again (`ez down`, `ez up`)")
+
+
+def _tell_hosts() -> int:
+    """Have every host of this data folder look what is chosen now; returns how many heard."""
+    from ezaigents.cli.fleet import ask_fleet
+    from ezaigents.client import Client
+    from ezaigents.errors import EzError
+
+    async def tell(client: Client) -> int:
+        return sum([await client.tell_host(host.name, "switches") for host in await client.hosts()])
+
+    try:
+        return ask_fleet(tell)
+    except EzError:  # no fleet runs: its next start reads what is chosen
+        return 0
