@@ -4,7 +4,7 @@ Job: settings, signals, logging, saying that it is ready. Not its job: the fleet
 The engine is started before the fleet's code is loaded, so that both go side by side.
 Words: since (monotonic start of the first process; ours when missing), name, models (simulated), report (descriptor
 for the one report), life (descriptor that ends with who started us), log (the bytes our log file may have; stderr is
-that file).
+that file), only (the one agent to run).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,7 +41,10 @@ def main() -> int:
     settings = None
     try:
         settings = load_settings({name: words.get(name) for name in _FLAGS})
-        _serve(settings, begin(settings), words)
+        starting = begin(settings)
+        if settings.start == "sequential":
+            starting.ready()
+        _serve(settings, starting, words)
     except KeyboardInterrupt:
         say("ez: interrupted while starting")
         return 130
@@ -83,7 +87,14 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
         starting.ready().leave()
         raise
     since = float(words.get("since") or process_started_at())
-    fleet = Fleet(settings, started_at=since, starting=starting, port=listener.port if listener else 0)
+    fleet = Fleet(
+        settings,
+        started_at=since,
+        starting=starting,
+        port=listener.port if listener else 0,
+        only=words.get("only", ""),
+        host_command=partial(_command_of_one, settings),
+    )
     async with AsyncExitStack() as leaving:
         await leaving.enter_async_context(fleet)
         if listener is not None:
@@ -96,6 +107,23 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
             listener.open(fleet.model_calls)
         _announce(fleet, settings, words)
         await fleet.run()
+
+
+def _command_of_one(settings: Settings, name: str, agent: str, report: int, life: int) -> list[str]:
+    """The command line of a host that runs one agent for us."""
+    from ezaigents.cli.launch import LOG_MAX_BYTES, host_command
+
+    models = settings.models
+    return host_command(
+        name=name,
+        models=models,
+        only=agent,
+        dashboard="off",
+        report=report,
+        life=life,
+        log=LOG_MAX_BYTES,
+        since=None,
+    )
 
 
 def _door(settings: Settings) -> LazyListener | None:
@@ -141,7 +169,7 @@ def _orphaned(fleet: Fleet, descriptor: int) -> None:
 
 
 def _announce(fleet: Fleet, settings: Settings, words: dict[str, str]) -> None:
-    engine, cards = fleet.engine, fleet.host.card.agents
+    engine, cards = fleet.engine, fleet.cards
     adopted = ", found running" if engine.adopted and engine.kind == "embedded" else ""
     link, why_none = _link(settings, fleet)
     report = HostReport(

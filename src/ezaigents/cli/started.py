@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import msgspec
 
-from ezaigents.cli.launch import READY_WITHIN_S, host_command
+from ezaigents.cli.launch import LOG_MAX_BYTES, READY_WITHIN_S, host_command
 from ezaigents.cli.report import HostReport
 from ezaigents.cli.talk import say
 from ezaigents.codec import from_json
@@ -23,7 +23,6 @@ from ezaigents.settings import Settings
 
 _PATIENT_S = 0.7
 _SAY_EVERY_S = 5.0
-LOG_MAX_BYTES = 1024 * 1024
 
 
 class HostRefused(EzError):
