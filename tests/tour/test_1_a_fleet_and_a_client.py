@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ezaigents import Client, Fleet, Settings, TaskKind, Wish
+
+pytestmark = pytest.mark.functional
 
 
 def test_hand_in_and_follow(settings: Settings) -> None:

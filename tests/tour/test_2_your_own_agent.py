@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ezaigents import AgentCard, Claim, Client, Context, Declared, Fleet, Result, Settings, TaskFailed, TaskKind, Wish
+
+pytestmark = pytest.mark.functional
 
 
 class Greeter:

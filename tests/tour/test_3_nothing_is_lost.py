@@ -8,7 +8,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from ezaigents import Client, Settings, TaskKind, Wish
+
+pytestmark = pytest.mark.functional
 
 JOB = Wish(prompt="Where?", paths=("",), agent="local", kind=TaskKind.ANALYZE, delay_ms=1000)
 

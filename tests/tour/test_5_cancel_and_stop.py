@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 
 from ezaigents import AgentCard, Claim, Client, Context, Declared, Fleet, Result, Settings, TaskKind, Wish
+
+pytestmark = pytest.mark.functional
 
 
 class Slow:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ezaigents import Client, Fleet, Settings, TaskKind, Wish
+
+pytestmark = pytest.mark.functional
 
 
 def test_the_same_key_is_the_same_job(settings: Settings) -> None:

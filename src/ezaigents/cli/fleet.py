@@ -71,6 +71,7 @@ async def fleet_for_job(settings: Settings) -> AsyncIterator[tuple[Client, OwnFl
         while True:
             try:
                 client = await leaving.enter_async_context(Client.connect(settings))
+                await _wait_until_whole(client, until)
                 break
             except NotRunning:
                 if time.monotonic() > until:
@@ -92,6 +93,15 @@ async def fleet_for_job(settings: Settings) -> AsyncIterator[tuple[Client, OwnFl
                 say(f"waiting for the fleet of process {other}, which is starting or stopping")
             await asyncio.sleep(_LOOK_S)
         yield client, own
+
+
+async def _wait_until_whole(client: Client, until_s: float) -> None:
+    """Hosts that live here and are not announced are starting or stopping: agents may be theirs."""
+    home = client.settings.home_path
+    while time.monotonic() < until_s:
+        if set(living_hosts(home)) <= {card.name for card in await client.hosts()}:
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 def _another_host(settings: Settings) -> int:

@@ -21,6 +21,8 @@ from ezaigents.client import Client
 from ezaigents.records import AgentCard
 from ezaigents.settings import Settings, load_settings
 
+pytestmark = pytest.mark.functional
+
 _ROOT = Path(__file__).parents[3]
 _WAIT = "never opened"
 

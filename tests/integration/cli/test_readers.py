@@ -6,12 +6,15 @@ import asyncio
 import json
 import subprocess
 
+import pytest
 from tests.integration.cli.installed import Place, Terminal, read_until, wait_until
 from tests.integration.cli.test_coordination import Crew
 from tests.integration.runtime.fleets import hand_in
 
 from ezaigents.client import Client
 from ezaigents.settings import load_settings
+
+pytestmark = pytest.mark.functional
 
 _UNKNOWN = "0" * 18
 

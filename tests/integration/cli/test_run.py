@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tests.integration.cli.installed import Place, read_until, wait_until
 
+pytestmark = pytest.mark.functional
+
 TASK_NAMES = ["id", "state", "agent", "path", "summary", "report", "patch", "cost_microusd", "simulated"]
 
 

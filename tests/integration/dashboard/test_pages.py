@@ -27,6 +27,8 @@ from ezaigents.records import AgentCard, Claim, Result
 from ezaigents.settings import Settings
 from ezaigents.team import Notes
 
+pytestmark = pytest.mark.functional
+
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'{{7*7}}&lt;"
 _ADDRESSES = re.compile(r'(?:src|href)="(/static/[^"]+)"')
 

@@ -13,6 +13,8 @@ from ezaigents.workspace import FileUnreadable
 
 from .scene import EDIT, TEXT, at_work
 
+pytestmark = pytest.mark.functional
+
 _ALL = ["claude", "gpt", "deepseek", "mistral", "gemini"]
 
 

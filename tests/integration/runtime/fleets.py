@@ -146,7 +146,7 @@ async def working(settings: Settings, *agents: Declared, judged: bool = True) ->
             await task
         if judged:
             assert_tables_empty(fleet)
-            report = await check(client.queue)
+            report = await check(client.queue, plain=settings.storage == "plain")
             assert report.ok, report.broken()
 
 
