@@ -32,7 +32,8 @@ demo: $(VENV)/runtime ## set up, and run the main job on this project's own sour
 	@BIN=$(BIN) bash examples/demo.sh
 
 test: $(VENV)/dev ## set up, and run all tests (under 8 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" tests
+	$(BIN)/python -m pytest -m alone tests
 
 check: $(VENV)/dev ## format, lint, types, import law
 	$(BIN)/ruff format --check src tests bench
@@ -65,6 +66,7 @@ nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks (about 
 	$(BIN)/python -m tests.chaos.drive --kills 5000 --tasks 100000
 	$(BIN)/python -m tests.chaos.models --kills 300 --tasks 1500
 	$(BIN)/python -m pytest -m nightly tests
+	EZ_TESTS_LONG=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone" tests
 
 SWITCHES := shared-runtime bounded-memory compact-storage push-delivery delta-heartbeat pushed-dashboard parallel-start
 

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from tests.applies import STORIES, Story, World
 from tests.chaos.apply_process import Appliers, Job
+from tests.effort import long_only, share
 
 _MOST_STEPS = 200
-_MIXTURES = 150
+_MIXTURES = share(150)
 _STOPPED = {"ApplyTakenOver", "RetryLater"}
 """How one ends that may not go on: it was told by the intent file or, before that was there, by its leases."""
 
@@ -40,7 +41,7 @@ def kinds(steps: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("back", [True, False], ids=["back", "on"])
-@pytest.mark.parametrize("story", ["small", "renames", "merge"])
+@pytest.mark.parametrize("story", ["small", *(pytest.param(name, marks=long_only) for name in ("renames", "merge"))])
 def test_a_frozen_apply_that_wakes_up_changes_nothing(tmp_path: Path, story: str, back: bool) -> None:
     """Frozen at any step, recovered by another and followed by a third, an apply stops having changed nothing more."""
     ends = set()
@@ -68,7 +69,9 @@ _DELETION = Story(before={"gone": (b"g\n", 0o644), "kept": (b"", 0o644)}, after=
 
 
 @pytest.mark.parametrize(
-    "story", [STORIES["small"], STORIES["renames"], _DELETION], ids=["small", "renames", "deletion"]
+    "story",
+    [STORIES["small"], pytest.param(STORIES["renames"], marks=long_only), _DELETION],
+    ids=["small", "renames", "deletion"],
 )
 def test_the_fence_holds_without_leases(tmp_path: Path, story: Story) -> None:
     """From the intent file on no lease is needed to stop a frozen apply, even where the tree is as it was again."""

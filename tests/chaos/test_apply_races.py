@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.applies import File, Story, World
 from tests.chaos.apply_process import Appliers, Job
+from tests.effort import share
 
-_ROUNDS = 200
+_ROUNDS = share(200)
 _PARTS = 12
 
 

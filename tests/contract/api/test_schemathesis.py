@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from tests.effort import share
 from tests.integration.api.site import JOB, open_site
 
 from ezaigents.api.openapi import document
@@ -31,7 +32,7 @@ from ezaigents.engine.process import engine_pid
 from ezaigents.settings import Settings
 
 load_all_checks()
-CASES = 20
+CASES = share(20, 2)
 CASES_NIGHTLY = 500
 ANSWER_S = 20.0
 CHECKED: list[Any] = CHECKS.get_by_names(

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.dialects.asking import full
 from tests.contract.dialects.samples import ROUTE, SAMPLES
+from tests.effort import share
 
 from ezaigents.providers.dialects import DIALECTS, Quirks, dialect
 from ezaigents.providers.errors import CallFailed
@@ -31,7 +32,7 @@ _WORDS = re.findall(r"\S+", _STREAM_WORDS + _FIELD_WORDS)
 _text = st.one_of(st.sampled_from(_WORDS), st.text(st.characters(), max_size=8))
 _scalar = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _text)
 _json = st.recursive(_scalar, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_text, inner, max_size=5))
-_few = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_few = settings(max_examples=share(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _survives(name: str, body: bytes) -> None:

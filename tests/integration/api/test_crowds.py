@@ -19,6 +19,8 @@ from tests.leaks import run, until
 from ezaigents.api import acceptor, wire
 from ezaigents.settings import Settings
 
+pytestmark = pytest.mark.alone
+
 WITHIN_S = 10.0
 """What takes milliseconds is waited for so long, for machines are busy."""
 CROWD = """

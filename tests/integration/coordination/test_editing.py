@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.effort import share
 from tests.integration.coordination.scripted import Scripted, script, scripted, write_files
 from tests.integration.runtime.fleets import working
 from tests.leaks import run
@@ -97,7 +98,7 @@ def test_no_edit_is_lost_when_twenty_agents_edit_the_same_files(settings: Settin
     """Whatever order they come in: each inserted line is there once, and every other line is as it was."""
     names = write_files(settings, 10, 40)
     luck = random.Random(7)
-    tasks = 60
+    tasks = share(60, 2)
     settings = msgspec.structs.replace(settings, merge=merge, lock_wait_s=30)
 
     async def story() -> None:

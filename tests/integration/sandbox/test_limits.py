@@ -118,6 +118,7 @@ def test_limits_are_set(inside: Inside) -> None:
     assert all(int(most) > 0 for most in others)
 
 
+@pytest.mark.alone
 def test_a_fork_bomb_is_bounded(inside: Inside) -> None:
     """No more processes than allowed, and none afterwards."""
     if os.geteuid() == 0 and inside.sandbox.name == "landlock":
@@ -134,6 +135,7 @@ def test_a_fork_bomb_is_bounded(inside: Inside) -> None:
     assert processes_named(mark) == []
 
 
+@pytest.mark.alone
 def test_a_bomb_that_never_stops_is_ended(inside: Inside) -> None:
     """Processes that make others for as long as they live are all gone when time is up."""
     mark = uuid.uuid4().hex

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 from tests.applies import STORIES, Files, World
+from tests.effort import LONG, long_only
 
 from ezaigents.workspace.applied import Applied
 
 THEIRS = b"what a person wrote, which is longer than anything there\n"
 SMALL = STORIES["small"]
+_EVERY = 1 if LONG else 3
+"""The usual run looks at every third step."""
 
 
 def save(path: Path) -> None:
@@ -125,7 +128,7 @@ def test_whatever_they_do_at_any_step_stands(tmp_path: Path, act: Callable[[Path
     """Between any two steps somebody writes, deletes, links or makes a folder at a path: theirs is what stays."""
     steps = World(tmp_path / "first", SMALL).steps()
     acted = 0
-    for at in range(len(steps)):
+    for at in range(0, len(steps), _EVERY):
         world = World(tmp_path / str(at), SMALL)
         person = Person(at + 1, world, path, act)
         applied = world.apply(step=person, merge=False)
@@ -185,7 +188,7 @@ def test_a_person_who_saves_again_and_again_has_the_last_word(tmp_path: Path) ->
         assert world.rests() == []
 
 
-@pytest.mark.parametrize("path", ["a", "y/new"])
+@pytest.mark.parametrize("path", ["a", pytest.param("y/new", marks=long_only)])
 @pytest.mark.parametrize("act", [save, overwrite, remove, link, make_folder])
 def test_whatever_they_do_while_it_undoes_stands(tmp_path: Path, act: Callable[[Path], None], path: str) -> None:
     """While an apply puts back what it had changed, somebody may do the same things, and theirs is what stays."""

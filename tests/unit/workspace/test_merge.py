@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import share
 
 from ezaigents.workspace.merge import merge3
 
 Lines = list[str]
-_SLOW = settings(max_examples=150, deadline=None)
+_SLOW = settings(max_examples=share(150), deadline=None)
 
 
 @st.composite
@@ -111,5 +112,7 @@ def test_a_change_that_could_stand_in_two_places_is_a_conflict() -> None:
 
 def test_texts_without_anything_in_common_cost_a_bounded_time() -> None:
     """Two long texts that differ everywhere are a conflict, and not an hour's work."""
-    base, ours, theirs = (b"".join(b"%s %d\n" % (word, n % 7) for n in range(50_000)) for word in (b"a", b"b", b"c"))
+    base, ours, theirs = (
+        b"".join(b"%s %d\n" % (word, n % 7) for n in range(share(50_000))) for word in (b"a", b"b", b"c")
+    )
     assert merge3(base, ours, theirs) is None

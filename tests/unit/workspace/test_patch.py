@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import share
 from tests.unit.workspace.gitted import Tree, check_both_ways, diff_by_git, patch_of
 
 _TEXT = b"".join(b"line %d\n" % number for number in range(30))
@@ -150,7 +151,7 @@ _lines = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share(60, 2), deadline=None)
 @given(old=_lines, new=_lines, ends=st.tuples(*[st.sampled_from([b"", b"a", b"\r", b"+"])] * 2))
 def test_any_edit_of_lines(old: list[bytes], new: list[bytes], ends: tuple[bytes, bytes]) -> None:
     """Whatever lines become whatever lines, git agrees."""
