@@ -205,3 +205,14 @@ def test_leaving_ends_the_session(browser: Browser, fleet: Fleet) -> None:
         assert answer is not None
         assert answer.status == 401
         window.complaints.clear()
+
+
+def test_a_switch_is_turned_off_and_on_again(fleet: Fleet, window: Window) -> None:
+    """The page says what is in force now, and the running host has it."""
+    page = window.open_live("/switches")
+    main_of(page).get_by_role("button", name="Turn off delta-heartbeat").click()
+    on_again = main_of(page).get_by_role("button", name="Turn on delta-heartbeat")
+    expect(on_again).to_be_visible()
+    assert {row["name"]: row["on"] for row in fleet.ask("GET", "/api/switches")["switches"]}["delta-heartbeat"] is False
+    on_again.click()
+    expect(main_of(page).get_by_role("button", name="Turn off delta-heartbeat")).to_be_visible()

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """`read`: look at everything. `operate`: and hand in, apply, answer, stop. `admin`: and give others access."""
+    """`read`: look at everything. `operate`: and hand in, apply, answer, stop. `admin`: and turn switches."""
 
     READ = "read"
     OPERATE = "operate"

@@ -319,6 +319,10 @@ class Client:
         heard: int = await self._connection.call("PUBLISH", self.queue.keys.control(name), word)
         return heard
 
+    async def tell_hosts(self, word: str) -> int:
+        """The same to every host; returns how many heard it."""
+        return sum([await self.tell_host(host.name, word) for host in await self.hosts()])
+
     async def _all_ids(self) -> list[str]:
         prefix = self.queue.keys.task("")
         cursor, ids = b"0", set[str]()

@@ -29,14 +29,26 @@ def choose(home: Path, switch: Switch, on: bool | None) -> None:
 def in_force(settings: Settings, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings with what was chosen since they were read, as far as a running process takes it up.
 
-    What the environment says stays. A choice that was taken back counts from the next start on. Raises ConfigError.
+    A choice that was taken back counts from the next start on. Raises ConfigError.
     """
+    return _chosen(settings, environ, live_only=True)
+
+
+def with_choices(settings: Settings, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings with all that was chosen since they were read: what the next start has. Raises ConfigError."""
+    return _chosen(settings, environ, live_only=False)
+
+
+def _chosen(settings: Settings, environ: Mapping[str, str] | None, *, live_only: bool) -> Settings:
+    """What the environment says stays."""
     choices = read_choices(settings.home_path)
     env = os.environ if environ is None else environ
     fresh = {
         switch.setting: choices[switch.setting]
         for switch in SWITCHES
-        if switch.is_live and switch.setting in choices and not env.get(f"EZ_{switch.setting.upper()}")
+        if switch.setting in choices
+        and (switch.is_live or not live_only)
+        and not env.get(f"EZ_{switch.setting.upper()}")
     }
     return msgspec.structs.replace(settings, **fresh)
 

@@ -71,15 +71,10 @@ def _tell_hosts() -> None:
     from contextlib import suppress
 
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.client import Client
     from ezaigents.errors import EzError
 
-    async def tell(client: Client) -> None:
-        for host in await client.hosts():
-            await client.tell_host(host.name, "keys")
-
     with suppress(EzError):
-        ask_fleet(tell)
+        ask_fleet(lambda client: client.tell_hosts("keys"))
 
 
 def _list(as_json: bool) -> None:

@@ -29,48 +29,38 @@ def command(name: str | None, position: str | None, as_json: bool) -> int:
     effect at once, the others when the hosts start again. `default` takes a choice back. The environment (EZ_...)
     outranks what is chosen here, and this outranks ezaigents.toml.
     """
+    from msgspec import to_builtins
+
     from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.show import Column, show_json, show_table
-    from ezaigents.optimize import SWITCHES, where_from
+    from ezaigents.optimize import switch_rows
 
     if name is not None:
         if position is None:
             raise click.UsageError(f"say what {name} is to be: `ez switch {name} on`, off or default")
         _choose(name, _POSITIONS[position])
-    settings = settings_here()
-    rows = [(switch, switch.is_on(settings), where_from(switch, settings)) for switch in SWITCHES]
+    rows = switch_rows(settings_here())
     if as_json:
-        show_json(
-            {
-                "switches": [
-                    {
-                        "name": switch.name,
-                        "on": is_on,
-                        "from": source,
-                        "setting": switch.setting,
-                        "value": switch.value(on=is_on),
-                        "at_once": switch.is_live,
-                        "optimised": switch.saves,
-                        "plain": switch.plain,
-                    }
-                    for switch, is_on, source in rows
-                ]
-            }
-        )
+        show_json({"switches": [_shown(to_builtins(row)) for row in rows]})
         return 0
     columns = [Column("Switch"), Column("Is"), Column("From"), Column("Takes effect"), Column("So", text=True)]
     table = [
         [
-            switch.name,
-            "on" if is_on else "off",
-            source,
-            "at once" if switch.is_live else "at the next start",
-            switch.saves if is_on else switch.plain,
+            row.name,
+            "on" if row.on else "off",
+            row.source,
+            "at once" if row.at_once else "at the next start",
+            row.optimised if row.on else row.plain,
         ]
-        for switch, is_on, source in rows
+        for row in rows
     ]
     show_table(columns, table)
     return 0
+
+
+def _shown(row: dict[str, object]) -> dict[str, object]:
+    """What a command knows: not what a running host has."""
+    return {key: value for key, value in row.items() if key != "waits"}
 
 
 def _choose(name: str, on: bool | None) -> None:
@@ -99,13 +89,9 @@ def _choose(name: str, on: bool | None) -> None:
 def _tell_hosts() -> int:
     """Have every host of this data folder look what is chosen now; returns how many heard."""
     from ezaigents.cli.fleet import ask_fleet
-    from ezaigents.client import Client
     from ezaigents.errors import EzError
 
-    async def tell(client: Client) -> int:
-        return sum([await client.tell_host(host.name, "switches") for host in await client.hosts()])
-
     try:
-        return ask_fleet(tell)
+        return ask_fleet(lambda client: client.tell_hosts("switches"))
     except EzError:  # no fleet runs: its next start reads what is chosen
         return 0

@@ -10,8 +10,9 @@ from ezaigents.dashboard.pages.messages import ROUTES as _MESSAGES
 from ezaigents.dashboard.pages.problems import ROUTES as _PROBLEMS
 from ezaigents.dashboard.pages.run import ROUTES as _RUN
 from ezaigents.dashboard.pages.settings import ROUTES as _SETTINGS
+from ezaigents.dashboard.pages.switches import ROUTES as _SWITCHES
 from ezaigents.dashboard.pages.task import ROUTES as _TASK
 from ezaigents.dashboard.pages.tasks import ROUTES as _TASKS
 
 _WORK = (*_TASKS, *_TASK, *_RUN, *_BACKLOG, *_HAND_IN)
-PAGES = (*_FLEET, *_WORK, *_MESSAGES, *_FILES, *_PROBLEMS, *_COSTS, *_SETTINGS, *_ASSETS)
+PAGES = (*_FLEET, *_WORK, *_MESSAGES, *_FILES, *_PROBLEMS, *_COSTS, *_SETTINGS, *_SWITCHES, *_ASSETS)
