@@ -103,6 +103,11 @@ class Client:
             await client.queue.close()
             await connection.close()
 
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes that this client has sent to the engine and heard from it, on the connection it asks by."""
+        return self._connection.meter.sent_bytes, self._connection.meter.heard_bytes
+
     # -- who is there --------------------------------------------------------------------------------------------
 
     async def hosts(self, *, at_once: bool = False) -> list[HostCard]:

@@ -23,12 +23,23 @@ _RECONNECT_FIRST_S = 0.01
 _RECONNECT_CAP_S = 1.0
 
 
+class Meter:
+    """Bytes that a connection has sent and heard, over all its lives."""
+
+    __slots__ = ("heard_bytes", "sent_bytes")
+
+    def __init__(self) -> None:
+        self.sent_bytes = 0
+        self.heard_bytes = 0
+
+
 class _Session(asyncio.Protocol):
     """One life of the socket: the replies it owes, in order."""
 
-    def __init__(self, on_heard: Hearer, on_end: Callable[[_Session, str], None]) -> None:
+    def __init__(self, on_heard: Hearer, on_end: Callable[[_Session, str], None], meter: Meter) -> None:
         self._on_heard = on_heard
         self._on_end = on_end
+        self._meter = meter
         self._reader = new_reader()
         self._outgoing: list[bytes] = []
         self._turn_open = False
@@ -40,6 +51,7 @@ class _Session(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        self._meter.heard_bytes += len(data)
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not NOT_YET:
@@ -70,6 +82,7 @@ class _Session(asyncio.Protocol):
 
     def write(self, packed: bytes, loop: asyncio.AbstractEventLoop) -> None:
         """Send the first call of a turn of the loop at once, so that the engine works while we do; gather the rest."""
+        self._meter.sent_bytes += len(packed)
         if self._turn_open:
             self._outgoing.append(packed)
             return
@@ -114,6 +127,7 @@ class Connection:
         client_name: str = "ez",
     ) -> None:
         self.address = address
+        self.meter = Meter()
         self._on_heard = on_heard or (lambda channel, text: None)
         self._on_restored = on_restored or (lambda: None)
         self._timeout_s = timeout_s
@@ -221,7 +235,7 @@ class Connection:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        session = _Session(self._on_heard, self._ended)
+        session = _Session(self._on_heard, self._ended, self.meter)
         address = self.address
         try:
             async with asyncio.timeout(self._timeout_s):
