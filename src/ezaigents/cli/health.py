@@ -13,8 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ezaigents.cli.processes import holds_open
-from ezaigents.engine import find_engine_program, find_living, find_orphan, living_hosts
+from ezaigents.engine import find_engine_program, find_living, find_orphan, holds_open, living_hosts
 from ezaigents.errors import ConfigError, EzError
 from ezaigents.settings import Settings
 

@@ -42,26 +42,6 @@ def lives(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
 
 
-def holds_open(pid: int, path: Path) -> bool:
-    """Say whether the process has this very file open; True where the system cannot tell.
-
-    A number in a file may be another process's by now, or one of another container.
-    """
-    try:
-        wanted = path.stat()
-        entries = list(Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return not Path("/proc/self/fd").is_dir()
-    for entry in entries:
-        try:
-            facts = entry.stat()
-        except OSError:
-            continue
-        if (facts.st_dev, facts.st_ino) == (wanted.st_dev, wanted.st_ino):
-            return True
-    return False
-
-
 def wait_for_ends(pids: Iterable[int], within_s: float) -> set[int]:
     """Wait until all the processes have ended, `within_s` at most; returns those that are still there."""
     left = {pid for pid in pids if lives(pid)}

@@ -144,6 +144,26 @@ def living_hosts(home: Path) -> dict[str, int]:
     return found
 
 
+def holds_open(pid: int, path: Path) -> bool:
+    """Say whether the process has this very file open; True where the system cannot tell.
+
+    A number in a file may be another process's by now, or one of another container.
+    """
+    try:
+        wanted = path.stat()
+        entries = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return not Path("/proc/self/fd").is_dir()
+    for entry in entries:
+        try:
+            facts = entry.stat()
+        except OSError:
+            continue
+        if (facts.st_dev, facts.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return True
+    return False
+
+
 def mark_leaving(home: Path, name: str) -> None:
     """Say that this process, as host `name`, no longer needs the engine, though it still holds its lock.
 

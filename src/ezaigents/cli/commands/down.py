@@ -55,9 +55,8 @@ def _hosts_here(settings: Settings) -> tuple[dict[str, int], bool]:
 
     A number in a lock file is no proof: it may be a process of another container, or of another program by now.
     """
-    from ezaigents.cli.processes import holds_open
     from ezaigents.cli.talk import say
-    from ezaigents.engine import living_hosts
+    from ezaigents.engine import holds_open, living_hosts
 
     found, elsewhere = {}, False
     for name, pid in living_hosts(settings.home_path).items():
