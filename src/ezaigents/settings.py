@@ -102,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: str = ""
+    docker_socket: str = "/var/run/docker.sock"
     log_level: str = "info"
     providers: Table = {}
     prices: Table = {}

@@ -20,6 +20,7 @@ _ROOMS = (
     "simulate",
     "sandbox",
     "worktrees",
+    "monitor",
 )
 
 
