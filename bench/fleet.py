@@ -19,7 +19,9 @@ from typing import IO
 
 import msgspec
 
+from ezaigents import monitor
 from ezaigents.engine import BlockingConnection, find_living
+from ezaigents.monitor import with_children
 from ezaigents.settings import Settings, load_settings
 
 
@@ -126,31 +128,12 @@ def engine_pid(settings: Settings) -> int:
 
 def family(host_pid: int, settings: Settings) -> list[int]:
     """The host, its children at every depth, and the engine."""
-    parents: dict[int, int] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            text = path.read_text(encoding="ascii", errors="replace")
-            parents[int(path.parent.name)] = int(text.rpartition(")")[2].split()[1])
-    found = {host_pid}
-    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= grown
-    return sorted(found | {engine_pid(settings)})
+    return sorted({*with_children([host_pid]), engine_pid(settings)})
 
 
 def memory_of(pids: list[int]) -> Measured:
-    """RSS and PSS of processes together, from /proc/PID/smaps_rollup."""
-    rss = pss = 0
-    for pid in pids:
-        try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # a child that has ended since, as the engine's own when it has rewritten its log
-        for line in text.splitlines():
-            if line.startswith("Rss:"):
-                rss += int(line.split()[1]) * 1024
-            elif line.startswith("Pss:"):
-                pss += int(line.split()[1]) * 1024
-    return Measured(rss, pss, len(pids))
+    """RSS and PSS of processes together, as the product's own monitor reads them."""
+    return Measured(*monitor.memory_of(pids), len(pids))
 
 
 def cpu_s(pids: list[int]) -> float:
