@@ -39,6 +39,16 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
 
 
+def gauge(name: str, about: str, samples: list[Sample], unit: str = "") -> Metric:
+    """A family of values that rise and fall."""
+    return Metric(name=name, type=MetricType.GAUGE, about=about, samples=tuple(samples), unit=unit)
+
+
+def counter(name: str, about: str, samples: list[Sample], unit: str = "") -> Metric:
+    """A family of values that only rise."""
+    return Metric(name=name, type=MetricType.COUNTER, about=about, samples=tuple(samples), unit=unit)
+
+
 def exposition(metrics: Iterable[Metric]) -> bytes:
     """The text of these families, to its end mark; those without samples are left out."""
     lines = [line for metric in metrics if metric.samples for line in _lines(metric)]

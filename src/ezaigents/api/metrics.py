@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ezaigents.api.exposition import Metric, MetricType, Sample
+from ezaigents.api.exposition import Metric, MetricType, Sample, counter, gauge
 from ezaigents.api.process import ProcessFigures
+from ezaigents.api.resource_metrics import resource_metrics
 from ezaigents.budget import ScopeState
 from ezaigents.client import Figures
+from ezaigents.monitor import Sample as ResourceSample
 from ezaigents.records import AgentState
 from ezaigents.team import State
 
@@ -19,9 +21,10 @@ _USD = 1_000_000
 _FALSE_TRUE = ("false", "true")
 
 
-def metrics_of(figures: Figures, process: ProcessFigures, version: str) -> list[Metric]:
-    """Every metric, in the order in which it is told."""
-    return [*_fleet(figures, version), *_tasks(figures), *_agents(figures), *_spending(figures), *_process(process)]
+def metrics_of(figures: Figures, sample: ResourceSample, process: ProcessFigures | None, version: str) -> list[Metric]:
+    """Every metric, in the order in which it is told. `process`: who answers; None = nobody who stays."""
+    told = [*_fleet(figures, version), *_tasks(figures), *_agents(figures), *_spending(figures)]
+    return [*told, *resource_metrics(sample), *(_process(process) if process else ())]
 
 
 def _fleet(figures: Figures, version: str) -> Iterator[Metric]:
@@ -32,23 +35,23 @@ def _fleet(figures: Figures, version: str) -> Iterator[Metric]:
         "The engine.",
         {"kind": engine.kind, "version": engine.version, "durability": engine.durability},
     )
-    yield _gauge("ez_hosts", "Hosts that live.", [Sample(len(figures.hosts))])
-    yield _gauge(
+    yield gauge("ez_hosts", "Hosts that live.", [Sample(len(figures.hosts))])
+    yield gauge(
         "ez_engine_memory_bytes",
         "What the engine holds, by its own count.",
         [Sample(figures.memory.used_bytes)],
         "bytes",
     )
     if figures.memory.most_bytes:
-        yield _gauge("ez_engine_memory_limit_bytes", "What it may hold.", [Sample(figures.memory.most_bytes)], "bytes")
+        yield gauge("ez_engine_memory_limit_bytes", "What it may hold.", [Sample(figures.memory.most_bytes)], "bytes")
 
 
 def _tasks(figures: Figures) -> Iterator[Metric]:
     states = figures.status.queue.items()
-    yield _gauge("ez_tasks", "Tasks that the engine keeps.", [Sample(count, {"state": name}) for name, count in states])
-    yield _counter("ez_tasks_accepted", "Tasks that were taken.", [Sample(figures.accepted)])
-    yield _counter("ez_tasks_purged", "Ended tasks that were forgotten.", [Sample(figures.purged)])
-    yield _gauge(
+    yield gauge("ez_tasks", "Tasks that the engine keeps.", [Sample(count, {"state": name}) for name, count in states])
+    yield counter("ez_tasks_accepted", "Tasks that were taken.", [Sample(figures.accepted)])
+    yield counter("ez_tasks_purged", "Ended tasks that were forgotten.", [Sample(figures.purged)])
+    yield gauge(
         "ez_queue_oldest_age_seconds",
         "The longest wait of a ready task that is first in its lane and priority; 0 when none is ready.",
         [Sample(figures.oldest_wait_s)],
@@ -58,11 +61,11 @@ def _tasks(figures: Figures) -> Iterator[Metric]:
 
 def _agents(figures: Figures) -> Iterator[Metric]:
     agents = figures.agents
-    yield _gauge("ez_agents", "Agents, those of hosts that are gone too.", [Sample(len(agents))])
-    yield _gauge(
+    yield gauge("ez_agents", "Agents, those of hosts that are gone too.", [Sample(len(agents))])
+    yield gauge(
         "ez_agent_slots", "Tasks it may run at once.", [Sample(one.slots, {"agent": one.name}) for one in agents]
     )
-    yield _gauge("ez_agent_busy_tasks", "Tasks it runs now.", [Sample(one.busy, {"agent": one.name}) for one in agents])
+    yield gauge("ez_agent_busy_tasks", "Tasks it runs now.", [Sample(one.busy, {"agent": one.name}) for one in agents])
     yield _states("ez_agent_health", "How it is.", State, {one.name: one.health for one in agents})
     yield _states(
         "ez_agent_state", "Whether it can work.", AgentState, {one.name: one.state.partition(":")[0] for one in agents}
@@ -75,14 +78,14 @@ def _spending(figures: Figures) -> Iterator[Metric]:
     def of_each(value: Callable[[ScopeState], float], more: Mapping[str, str] | None = None) -> list[Sample]:
         return [Sample(value(scope), {"simulated": name, **(more or {})}) for name, scope in scopes.items()]
 
-    yield _counter(
+    yield counter(
         "ez_spent_usd", "Money that settled calls to models cost.", of_each(lambda one: one.spent / _USD), "usd"
     )
-    yield _gauge(
+    yield gauge(
         "ez_reserved_usd", "Money set aside for calls under way.", of_each(lambda one: one.reserved / _USD), "usd"
     )
-    yield _counter("ez_model_calls", "Calls to models that were settled.", of_each(lambda one: one.calls))
-    yield _counter(
+    yield counter("ez_model_calls", "Calls to models that were settled.", of_each(lambda one: one.calls))
+    yield counter(
         "ez_tokens",
         "Tokens of settled calls to models.",
         [
@@ -90,7 +93,7 @@ def _spending(figures: Figures) -> Iterator[Metric]:
             *of_each(lambda one: one.output_tokens, {"gen_ai_token_type": "output"}),
         ],
     )
-    yield _counter(
+    yield counter(
         "ez_agent_spent_usd",
         "Money that the calls of an agent cost on a UTC day; told on that day.",
         [
@@ -107,25 +110,17 @@ def _spending(figures: Figures) -> Iterator[Metric]:
 def _process(process: ProcessFigures) -> Iterator[Metric]:
     """Under the names that every client library tells of the process that answers."""
     about = "Of the process that answers: "
-    yield _counter("process_cpu_seconds", f"{about}processor time.", [Sample(process.cpu_s)], "seconds")
+    yield counter("process_cpu_seconds", f"{about}processor time.", [Sample(process.cpu_s)], "seconds")
     if process.resident_bytes:
-        yield _gauge(
+        yield gauge(
             "process_resident_memory_bytes", f"{about}resident memory.", [Sample(process.resident_bytes)], "bytes"
         )
     if process.started_at_s:
-        yield _gauge(
+        yield gauge(
             "process_start_time_seconds", f"{about}start, Unix time.", [Sample(process.started_at_s)], "seconds"
         )
     if process.open_files:
-        yield _gauge("process_open_fds", f"{about}open files.", [Sample(process.open_files)])
-
-
-def _gauge(name: str, about: str, samples: list[Sample], unit: str = "") -> Metric:
-    return Metric(name=name, type=MetricType.GAUGE, about=about, samples=tuple(samples), unit=unit)
-
-
-def _counter(name: str, about: str, samples: list[Sample], unit: str = "") -> Metric:
-    return Metric(name=name, type=MetricType.COUNTER, about=about, samples=tuple(samples), unit=unit)
+        yield gauge("process_open_fds", f"{about}open files.", [Sample(process.open_files)])
 
 
 def _info(name: str, about: str, labels: dict[str, str]) -> Metric:

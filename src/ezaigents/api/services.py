@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from ezaigents.api.chat.calls import Calls, Lend
+    from ezaigents.api.resources import Resources
 
 
 class Services:
@@ -37,6 +38,7 @@ class Services:
         self.began_s = int(time.time())
         self._lend = lend
         self._calls: Calls | None = None
+        self._resources: Resources | None = None
 
     @staticmethod
     def of(connection: HTTPConnection) -> Services:
@@ -58,6 +60,14 @@ class Services:
         if self._calls is None:
             raise NotRunning("this site is not served by a host whose agents ask models; `ez up` starts one")
         return self._calls
+
+    def resources(self) -> Resources:
+        """What the fleet uses, over time; loaded at the first look."""
+        if self._resources is None:
+            from ezaigents.api.resources import Resources
+
+            self._resources = Resources(self.client)
+        return self._resources
 
     async def close(self) -> None:
         """End what goes on, and what would take long."""

@@ -27,9 +27,10 @@ async def metrics(request: Request) -> Response:
     try:
         async with asyncio.timeout(_ANSWER_S):
             measured = await figures(Services.of(request).client)
+            sample = await Services.of(request).resources().look(measured)
     except TimeoutError:
         raise EngineDown("the engine does not answer; nothing can be measured now") from None
-    text = exposition(metrics_of(measured, process_figures(), __version__))
+    text = exposition(metrics_of(measured, sample, process_figures(), __version__))
     return Response(text, headers={"content-type": MEDIA_TYPE, "cache-control": "no-store"})
 
 
