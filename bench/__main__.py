@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from bench.line import ROOT, show
 
 NAMES = (
-    "start", "idle", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "submits", "messages",
-    "events", "edits", "agents", "soak", "engine_clients",
+    "start", "idle", "monitor", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "submits",
+    "messages", "events", "edits", "agents", "soak", "engine_clients",
 )  # fmt: skip
 OTHERS = ("peers", "site_soak")
 """What needs more installed, or more time, than `make bench` does: run only when named."""

@@ -35,6 +35,7 @@ COMMANDS = {
     "resume": "Let paused agents take tasks again.",
     "stop": "Stop all work now, and lose nothing.",
     "status": "Show whether the fleet is ready, and what it holds.",
+    "monitor": "Show what the fleet uses, as it goes on.",
     "agents": "List the agents and whether they can work.",
     "keys": "Show which providers have a key, and set one.",
     "doctor": "Check this machine and say what to do.",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ezaigents.codec import printable, to_json, to_pretty_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _GAP = 2
 _LEAST_CHARS = 10
@@ -67,21 +70,27 @@ def _print_plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], title
 
 
 def _draw(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    console = Console(highlight=False)
+    for part in drawn(columns, rows, console.width - 1, title):
+        console.print(part)
+
+
+def drawn(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int, title: str = ""
+) -> list[RenderableType]:
+    """A table as rich draws it, in at most `width` characters, below its title. The cells are safe already."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
-    fitted = fit(columns, rows, console.width - 1)
     for column in columns:
         table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True, overflow="ellipsis")
-    for row in fitted:
+    for row in fit(columns, rows, width):
         table.add_row(*[Text(cell, style=_STYLES.get(cell.partition(":")[0], "")) for cell in row])
-    if title:
-        console.print(Text(title, style="bold underline"))
-    console.print(table)
+    return [Text(title, style="bold underline"), table] if title else [table]
 
 
 _STYLES = {
