@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import html
+import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from tests.leaks import run, until
 
 from ezaigents.access import Access, Role
 from ezaigents.agents import Agent, Context, Declared, TaskFailed
-from ezaigents.api import bind_listener
+from ezaigents.api import bind_listener, resources
 from ezaigents.clock import SystemClock
 from ezaigents.dashboard import load_site
 from ezaigents.dashboard.pages import PAGES
@@ -138,6 +140,7 @@ def test_empty_pages_say_what_to_do_first(settings: Settings) -> None:
             assert "Nothing was written" in (await site.get("/messages")).text
             assert "No file is held" in (await site.get("/files")).text
             assert "No model was called" in (await site.get("/costs")).text
+            assert "Nothing is measured while nobody looks" in (await site.get("/resources")).text
 
     run(story())
 
@@ -207,6 +210,29 @@ def test_the_live_part_is_sent_alone_and_only_when_it_changed(settings: Settings
             moved = await site.get("/tasks", **{"HX-Request": "true", "If-None-Match": part.headers["etag"]})
             assert moved.status_code == 200
             assert "seen" in moved.text
+
+    run(story())
+
+
+def test_resources_are_lines_as_soon_as_they_were_looked_at_twice(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page measures when it is read, asks to be read again as it goes on, and tells who runs and what is held."""
+    monkeypatch.setattr(resources, "_FRESH_S", 0.0)
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            await site.yard.ended(await site.yard.hand_in(3))
+            first = (await site.get("/resources")).text
+            assert " data-steady" in first
+            assert first.count("nothing is known yet") == 2
+            second = (await site.get("/resources?minutes=5", **{"HX-Request": "true"})).text
+            assert (second.count("<polyline"), second.count("nothing is known yet")) == (6, 0)
+            assert "Nothing is measured" not in second
+            assert re.search(r'<code>t:</code></th><td class="number">3</td>', second)
+            assert (await site.get("/resources?minutes=0")).status_code == 422
+            if sys.platform == "linux":
+                assert re.search(rf'<td class="number">{os.getpid()}</td>', second)
 
     run(story())
 

@@ -67,6 +67,8 @@
     }
   };
   setInterval(tick, 1000);
+  // What changes without anything happening is read again as it goes on, while somebody looks.
+  setInterval(() => { if (live() && "steady" in live().dataset) refresh(); }, POLL_MS);
   // The host forgets after a minute that somebody watches.
   setInterval(() => { if (document.getElementById("said")) refresh(); }, WATCH_MS);
 
