@@ -18,8 +18,8 @@ from ezaigents.monitor import Point
 from ezaigents.workspace import human_size
 
 _CHOICES = (5, 15, 60)
-_GAP_MS = 15_000
-"""Pages look every five seconds; after so long without a look the line is broken."""
+_GAP_MS = 65_000
+"""Pages look every five seconds and scrapers once a minute; after so long without a look the line is broken."""
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
