@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.browser.fleet import HELLO, Fleet
@@ -59,6 +61,15 @@ def test_what_happens_while_a_tab_is_loaded_is_shown(fleet: Fleet, window: Windo
     window.context.route("**/static/site.*.js", meanwhile)
     page = window.open(f"/tasks/{task_id}")
     expect(main_of(page).get_by_text("done", exact=True)).to_be_visible()
+
+
+def test_resources_go_on_while_somebody_sees_them(fleet: Fleet, window: Window) -> None:
+    """Nothing happens, and the lines that need two looks are there after the next one."""
+    page = window.open_live("/resources")
+    mark(page)
+    expect(main_of(page).get_by_role("img", name="Processor")).to_have_accessible_name(re.compile("now .* %"))
+    expect(main_of(page).locator("polyline")).to_have_count(6)
+    assert is_marked(page)
 
 
 def test_what_a_running_task_says_is_read_as_it_says_it(fleet: Fleet, window: Window) -> None:
