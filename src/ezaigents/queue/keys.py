@@ -87,6 +87,10 @@ class Keys:
         """String: the highest fence given out."""
         return f"{self.prefix}fence"
 
+    def state(self) -> str:
+        """String: the version of what the namespace holds (home.py), while it is restored with a word behind it."""
+        return f"{self.prefix}state"
+
     def events(self) -> str:
         """Stream: state changes, capped."""
         return f"{self.prefix}events"

@@ -9,6 +9,7 @@ from ezaigents.queue.fsck.check import OtherCheck, check
 from ezaigents.queue.fsck.names import ALL_SORTS, Sort, sort_of
 from ezaigents.queue.fsck.repair import repair
 from ezaigents.queue.fsck.report import INVARIANTS, Finding, FsckReport, Invariant
+from ezaigents.queue.fsck.survey import scan
 
 __all__ = [
     "ALL_SORTS",
@@ -20,5 +21,6 @@ __all__ = [
     "Sort",
     "check",
     "repair",
+    "scan",
     "sort_of",
 ]

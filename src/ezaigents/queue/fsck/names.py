@@ -22,6 +22,7 @@ _SINGLE = {
         Sort("n", "hash"),
         Sort("seq", "string"),
         Sort("fence", "string"),
+        Sort("state", "string"),
         Sort("events", "stream"),
         Sort("waiting", "set"),
         Sort("delayed", "zset"),
