@@ -41,6 +41,8 @@ COMMANDS = {
     "doctor": "Check this machine and say what to do.",
     "fsck": "Check the task records, and mend their indexes.",
     "purge": "Forget ended tasks now.",
+    "backup": "Back up the tasks and the data folder into one file.",
+    "restore": "Restore a backup into an empty data folder.",
     "open": "Open the dashboard, or print a link to it.",
     "dashboard": "Serve the dashboard from a process of its own.",
     "token": "Give programs access to the HTTP API, and take it back.",

@@ -11,6 +11,7 @@ import pytest
 
 _ROOMS = (
     "audit",
+    "backup",
     "budget",
     "providers",
     "workspace",
