@@ -15,8 +15,8 @@ from ezaigents.agents import Agent, AgentFactory, Declared
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Supervisor, begin
 from ezaigents.errors import ConfigError, EngineDown
-from ezaigents.home import open_home
-from ezaigents.queue import Keys, Queue
+from ezaigents.home import STATE_VERSION, open_home, state_version
+from ezaigents.queue import Keys, Queue, engine_version
 from ezaigents.records import AgentCard, HostCard
 from ezaigents.runtime import Cache, Delivery, Host, PollDelivery, PushDelivery, make_cache
 from ezaigents.settings import Settings
@@ -65,6 +65,7 @@ class Fleet:
         self._leaving = contextlib.AsyncExitStack()
         self._supervising: asyncio.Task[None] | None = None
         self._models: Models | None = None
+        self._migrated: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         """What whoever started it should be told, once it is ready."""
         self.cards: tuple[AgentCard, ...] = ()
@@ -121,6 +122,7 @@ class Fleet:
         self._leaving.push_async_callback(connection.close)
         self._keys = Keys(settings.namespace or identity)
         queue = Queue(connection, self._keys, patience_s=_FOR_EVER_S)
+        await self._bring_up_to_date(queue)
         simulated_at = await self._simulated_at()
         self.host = self._make_host(identity, connection, queue, simulated_at)
         self._supervise()
@@ -140,6 +142,16 @@ class Fleet:
             else:
                 return
 
+    async def _bring_up_to_date(self, queue: Queue) -> None:
+        """Migrate a state of an older version, and refuse a newer one; for our own version one look is enough."""
+        versions = {await engine_version(queue), state_version(self.settings.home_path)}
+        if versions != {STATE_VERSION}:
+            from ezaigents.backup import migrate
+
+            said: list[str] = []
+            await migrate(self.settings, queue, say=said.append)
+            self._migrated = tuple(said)
+
     async def _simulated_at(self) -> str:
         """Where the simulated models answer: a simulator of our own, or the one that the environment names."""
         if self.settings.models != "simulated":
@@ -157,7 +169,7 @@ class Fleet:
         if self._given_agents is None:
             self._models = models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
             self._leaving.push_async_callback(models.close)
-            self.notes = models.without_effect
+            self.notes = (*self._migrated, *models.without_effect)
             declared = models.declared(_local_with(cache))
             self.cards = tuple(one.card for one in declared.values())
             agents = self._runtime.own(declared)
