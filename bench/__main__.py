@@ -16,7 +16,7 @@ NAMES = (
     "start", "idle", "monitor", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "submits",
     "messages", "events", "edits", "agents", "soak", "engine_clients",
 )  # fmt: skip
-OTHERS = ("peers", "site_soak")
+OTHERS = ("peers", "site_soak", "backup")
 """What needs more installed, or more time, than `make bench` does: run only when named."""
 
 
