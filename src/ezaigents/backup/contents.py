@@ -21,7 +21,7 @@ from ezaigents.backup.manifest import LeftOut
 from ezaigents.backup.member import fits
 from ezaigents.errors import ConfigError
 
-KEPT = ("id", "state", "applies", "tasks", "runs", "mail", "notes", "history", "ledger", "audit")
+KEPT = ("id", "state", "switches.json", "applies", "tasks", "runs", "mail", "notes", "history", "ledger", "audit")
 """Files and folders of the data folder, in the order in which they are read."""
 _BACKWARDS = "audit"
 LEFT_OUT = {
