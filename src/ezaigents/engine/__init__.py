@@ -14,11 +14,11 @@ from ezaigents.engine.external import ExternalStarting
 from ezaigents.engine.handle import EngineHandle, Starting
 from ezaigents.engine.locks import HostLock, holds_open, is_held, living_hosts, open_lock, take_lock
 from ezaigents.engine.supervisor import Supervisor
-from ezaigents.engine.wire import Connection
+from ezaigents.engine.wire import INVALIDATED, Connection
 from ezaigents.settings import Settings
 
 __all__ = [
-    "Address", "Arg", "BlockingConnection", "Connection", "EngineHandle", "EngineRefusal", "HostLock",
+    "INVALIDATED", "Address", "Arg", "BlockingConnection", "Connection", "EngineHandle", "EngineRefusal", "HostLock",
     "Reply", "Starting", "Supervisor", "begin", "find_engine_program", "find_living", "find_orphan", "holds_open",
     "is_held", "living_hosts", "open_lock", "parse_url", "stop_orphan", "take_lock",
 ]  # fmt: skip

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from ezaigents.errors import ConfigError
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """A unix socket (`path`) or a host and port, with who to log in as. `str()` never shows the password."""
+    """A unix socket (`path`) or a host and port, with who to log in as. `str()` never shows the password.
+
+    `ca_file`: whom to trust over TLS, "" = whom the system trusts.
+    """
 
     path: str = ""
     host: str = ""
     port: int = 6379
     tls: bool = False
+    ca_file: str = ""
     user: str = ""
     password: str = ""
     db: int = 0
@@ -28,10 +37,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return f"Address({self})"
 
 
-def parse_url(url: str) -> Address:
+def parse_url(url: str, name: str = "EZ_REDIS_URL") -> Address:
     """Read redis://, rediss:// or unix:// (user, password and /db as usual; unix takes ?db=N).
 
-    Raises ConfigError, without the password in it, for anything else.
+    `name`: where the URL was given. Raises ConfigError, without the password in it, for anything else.
     """
     from urllib.parse import parse_qs, unquote, urlsplit  # most fleets have no URL, and need not keep it in memory
 
@@ -51,10 +60,9 @@ def parse_url(url: str) -> Address:
         pass
     scheme = url.split(":", 1)[0] if ":" in url else "nothing"
     if "sentinel" in scheme or "cluster" in scheme:
-        raise ConfigError(f"EZ_REDIS_URL: {scheme}:// is not supported yet; give the redis:// URL of one server")
+        raise ConfigError(f"{name}: {scheme}:// is not supported yet; give the redis:// URL of one server")
     raise ConfigError(
-        "EZ_REDIS_URL: takes redis://HOST[:PORT][/DB], rediss://... or unix:///PATH, "
-        f"not a URL that begins with {scheme!r}"
+        f"{name}: takes redis://HOST[:PORT][/DB], rediss://... or unix:///PATH, not a URL that begins with {scheme!r}"
     )
 
 
@@ -68,3 +76,12 @@ def login_commands(address: Address, client_name: str) -> list[tuple[str, ...]]:
     if address.db:
         commands.append(("SELECT", str(address.db)))
     return commands
+
+
+def tls_context(address: Address) -> SSLContext | None:
+    """How to speak TLS with that address; None = plainly. Raises OSError for a `ca_file` that cannot be read."""
+    if not address.tls:
+        return None
+    import ssl
+
+    return ssl.create_default_context(cafile=address.ca_file or None)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import hiredis
 
-from ezaigents.engine.address import Address, login_commands
+from ezaigents.engine.address import Address, login_commands, tls_context
 from ezaigents.errors import EngineDown, EngineFull, EzError
 
 Arg = bytes | str | int | float
@@ -66,11 +66,8 @@ def open_socket(address: Address, timeout_s: float) -> socket.socket:
             return sock
         plain = socket.create_connection((address.host, address.port), timeout=timeout_s)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not address.tls:
-            return plain
-        import ssl
-
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=address.host)
+        context = tls_context(address)
+        return plain if context is None else context.wrap_socket(plain, server_hostname=address.host)
     except OSError as error:
         raise EngineDown(f"no engine answers at {address}: {error.strerror or error}") from error
 

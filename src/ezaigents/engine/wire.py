@@ -14,11 +14,13 @@ from typing import Self, cast
 
 import hiredis
 
-from ezaigents.engine.address import Address, login_commands
+from ezaigents.engine.address import Address, login_commands, tls_context
 from ezaigents.engine.blocking import NOT_YET, Arg, Reply, new_reader, pack, refusal_of
 from ezaigents.errors import EngineDown
 
 Hearer = Callable[[str, str], None]
+INVALIDATED = "__redis__:invalidate"
+"""The channel on which a connection that asked for CLIENT TRACKING hears which keys changed; "" = any of them may."""
 _RECONNECT_FIRST_S = 0.01
 _RECONNECT_CAP_S = 1.0
 
@@ -66,6 +68,9 @@ class _Session(asyncio.Protocol):
         if isinstance(reply, hiredis.PushNotification):
             if reply[0] in (b"message", b"pmessage"):
                 self._on_heard(reply[-2].decode(), reply[-1].decode("utf-8", "replace"))
+            elif reply[0] == b"invalidate":
+                for key in reply[1] or (b"",):
+                    self._on_heard(INVALIDATED, key.decode("utf-8", "replace"))
         elif self.waiting:
             if self.waiting[0][2] and isinstance(reply, hiredis.ReplyError):
                 # A refused SUBSCRIBE is the one answer that comes besides those the calls expect: behind it is
@@ -242,7 +247,8 @@ class Connection:
                 if address.path:
                     await loop.create_unix_connection(lambda: session, address.path)
                 else:
-                    await loop.create_connection(lambda: session, address.host, address.port, ssl=address.tls or None)
+                    tls = tls_context(address)
+                    await loop.create_connection(lambda: session, address.host, address.port, ssl=tls)
                 self._session = session
                 for command in login_commands(address, self._client_name):
                     await self._send_on(session, command)
