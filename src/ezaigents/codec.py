@@ -51,6 +51,8 @@ def storable(text: str) -> str:
 
 def restored(text: str) -> str:
     """The inverse of `storable`."""
+    if "\\" not in text:
+        return text
     out: list[str] = []
     index = 0
     while index < len(text):

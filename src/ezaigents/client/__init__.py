@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from ezaigents.client.status import AgentPresence, AgentRow, EngineRow, HostRow, Status, card_row, rss_of
     from ezaigents.client.steps import StepRow, failed_tries, step_rows, with_costs
-    from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt
+    from ezaigents.client.submit import PROMPT_MAX_BYTES, FilesTaken, Handed, Wish, check_prompt, write_prompt
     from ezaigents.client.watch import EVENTS_MOST, Event, Progress, place_of_event
 
 __all__ = [
@@ -141,6 +141,7 @@ __all__ = [
     "tasks_of",
     "with_costs",
     "with_forecast",
+    "write_prompt",
 ]
 
 _FILES = {
@@ -223,6 +224,7 @@ _FILES = {
         "Handed",
         "Wish",
         "check_prompt",
+        "write_prompt",
     ),
     "watch": ("EVENTS_MOST", "Event", "Progress", "place_of_event"),
 }

@@ -95,7 +95,7 @@ def build_run(
     specs = planned(wish, files, home, lists, run_id, place, make_id)
     prompt_file = ""
     if len(wish.prompt.encode("utf-8", "surrogateescape")) > PROMPT_INLINE_MAX_BYTES:
-        prompt_file = _write_prompt(home, run_id, wish.prompt)
+        prompt_file = write_prompt(home, run_id, wish.prompt)
     run = Run(
         id=run_id,
         prompt="" if prompt_file else wish.prompt,
@@ -197,7 +197,8 @@ def check_prompt(prompt: str) -> None:
         )
 
 
-def _write_prompt(home: Path, run_id: str, prompt: str) -> str:
+def write_prompt(home: Path, run_id: str, prompt: str) -> str:
+    """Keep a long prompt in a file of the data folder, durably; returns its name beneath that. Raises OSError."""
     name = f"runs/{run_id}/prompt.txt"
     path = home / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -24,6 +24,7 @@ _SHORT = re.compile(r"(git~1|gitmod~[1-4]|gi7eba~[1-9]|gitatt~[1-4]|gi7d29~[1-9]
 """What Windows calls the same names in eight characters, with the fall-backs by which git knows them."""
 _IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 """Code points that HFS+ passes over when it compares names."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PART_MOST_BYTES = 255
 _PATH_MOST_BYTES = 4095
 """Linux's limits: NAME_MAX, and PATH_MAX without its final NUL."""
@@ -51,7 +52,7 @@ def _reserved(part: str) -> str:
 def _malformed(path: str) -> str:
     if not path or path.startswith("/"):
         return "is absolute; name files relative to the workspace" if path else "is empty"
-    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in path):
+    if _CONTROL.search(path):
         return "holds a control character"
     try:
         size_bytes = len(os.fsencode(path))
