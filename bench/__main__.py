@@ -15,6 +15,7 @@ from bench.line import ROOT, show
 NAMES = (
     "start", "idle", "monitor", "many_agents", "heartbeats", "pickup", "queue_rates", "listing", "web", "submits",
     "messages", "events", "edits", "agents", "soak", "engine_clients",
+    "legacy_import", "legacy_bridge",
 )  # fmt: skip
 OTHERS = ("peers", "site_soak", "backup")
 """What needs more installed, or more time, than `make bench` does: run only when named."""

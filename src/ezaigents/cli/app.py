@@ -48,6 +48,7 @@ COMMANDS = {
     "token": "Give programs access to the HTTP API, and take it back.",
     "switch": "Show the optimisations, and turn them on or off.",
     "sim": "Serve simulated models, for trying things out and for tests.",
+    "legacy": "Move over from the old Node.js system, and back.",
     "completion": "Print the completion script of a shell.",
 }
 COMPLETING = "_EZ_COMPLETE"

@@ -22,6 +22,7 @@ _ROOMS = (
     "sandbox",
     "worktrees",
     "monitor",
+    "legacy",
 )
 
 
