@@ -12,7 +12,7 @@ import msgspec
 
 from ezaigents.codec import printable, to_json
 from ezaigents.legacy.entries import OldEntry, todo_id
-from ezaigents.legacy.names import READ, REPEATING, KeyClass, Part
+from ezaigents.legacy.names import READ, REPEATING, KeyClass, Part, class_of
 from ezaigents.legacy.server import noted_key, pairs_of, taken_from
 
 if TYPE_CHECKING:
@@ -116,13 +116,12 @@ async def _note_ours(server: OldServer, scratch: Scratch, home: str) -> None:
 
 async def _note_done_todos(server: OldServer, scratch: Scratch) -> None:
     """The list of todos at work is never cleared there; those that are done are known by their ids."""
-    for key, found in scratch.keys_of(Part.TODOS_DONE):
+    for key, _ in scratch.keys_of(Part.TODOS_DONE):
         at = 0
         while raws := await server.run("window", [key], at, WINDOW_ENTRIES, WINDOW_BYTES):
             at += len(raws)
             for name in _ids(raws):
                 scratch.times(_DONE, name)
-        del found
 
 
 def _ids(raws: list[bytes]) -> Iterator[str]:
@@ -131,6 +130,4 @@ def _ids(raws: list[bytes]) -> Iterator[str]:
 
 def lane_of_key(key: str) -> str:
     """The queue to which a list of one priority, or the whole queue, belongs."""
-    from ezaigents.legacy.names import class_of
-
     return class_of(key).lane

@@ -220,6 +220,8 @@ def test_only_one_moves_and_not_before_a_rollback_has_ended(old: Old, settings: 
             with pytest.raises(ConfigError, match="rollback"), hold_moving(settings.home_path):
                 pass
             async with old.server() as server:
+                with pytest.raises(ConfigError, match="rollback"):
+                    await bring_over(server, yard.client, {})
                 report = await Rollback(server, yard.client).go_back()
             assert report.returned == 1
             assert old.all("queue:gpt-4o") == [entry("one")]

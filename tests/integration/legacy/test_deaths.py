@@ -14,6 +14,7 @@ from tests.leaks import run
 
 from ezaigents.agents import Context
 from ezaigents.legacy import bring_over
+from ezaigents.queue import forget
 from ezaigents.records import Claim, Result
 from ezaigents.settings import Settings
 
@@ -111,3 +112,50 @@ def test_a_rollback_that_dies_goes_on(old: Old, settings: Settings) -> None:
             assert old.names() == {"queue:gpt-4o"}
 
     run(story(), limit_s=90)
+
+
+def test_what_is_queued_after_a_death_is_a_task_of_its_own(old: Old, settings: Settings) -> None:
+    """An import dies just after entries were taken out; the same bytes queued then are not what was imported."""
+    (settings.workspace_path / "a.js").write_text("x")
+    old.push("queue:gpt-4o", entry("again"))
+
+    async def story() -> None:
+        async with team(settings, paused=True) as yard:
+            deaths = Deaths(
+                verb="import", url=old.url, settings=settings, moments=(Moment("drop", 1, "after"),), delete=True
+            )
+            assert await asyncio.to_thread(die, deaths) == [_KILLED]
+            assert old.all("queue:gpt-4o") == []
+            old.push("queue:gpt-4o", entry("again"))
+            async with old.server() as server:
+                report = await bring_over(server, yard.client, {}, delete=True)
+            assert (report.handed_in, report.deleted) == (1, 1)
+            await _each_once(yard, {"again": 2})
+
+    run(story())
+
+
+def test_a_task_that_the_engine_has_forgotten_is_not_done_again(old: Old, settings: Settings) -> None:
+    """A bridge dies; its task is done, and purged into the history: the next bridge only hands the result over."""
+    (settings.workspace_path / "a.js").write_text("x")
+    done: list[str] = []
+
+    async def do(claim: Claim, context: Context) -> Result:
+        done.append(claim.id)
+        return Result(summary="done")
+
+    async def story() -> None:
+        async with team(settings, do) as yard:
+            push = (("queue:gpt-4o", entry("once", id="x").decode()),)
+            first = Deaths(verb="bridge", url=old.url, settings=settings, moments=(Moment("submit_runs"),), push=push)
+            assert await asyncio.to_thread(die, first) == [_KILLED]
+            (task_id,) = [task.id for task in await yard.client.all_tasks()]
+            tasks = await yard.ended([task_id])
+            history = settings.home_path / "history"
+            assert await forget(yard.queue, history, tasks, now_ms=2**41, keep_patches_ms=0) == 1
+            second = Deaths(verb="bridge", url=old.url, settings=settings, moments=(_NEVER,))
+            assert await asyncio.to_thread(die, second) == [0]
+            assert done == [task_id]
+            assert old.call("HEXISTS", "task:results", "x")
+
+    run(story())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 from tests.integration.legacy.fleet import team
 from tests.integration.legacy.old import Old, entry
 from tests.integration.runtime.fleets import Yard
 from tests.leaks import run, until
 
-from ezaigents import Wish
+from ezaigents import Client, Wish
 from ezaigents.agents import Context
 from ezaigents.legacy import OldServerRefuses, Rollback, RollbackReport, bring_over
 from ezaigents.records import Claim, Result, TaskKind, TaskState
@@ -158,5 +159,24 @@ def test_a_key_of_another_type_stops_it_and_nothing_is_lost(old: Old, settings: 
             old.call("DEL", "queue:gpt-4o")
             assert (await _back(old, yard)).returned == 1
             assert old.all("queue:gpt-4o") == [entry("1")]
+
+    run(story())
+
+
+def test_another_workspace_is_left_alone(old: Old, settings: Settings) -> None:
+    """A rollback from one workspace does not touch the tasks of another one in the same data folder."""
+    old.push("queue:gpt-4o", entry("1"))
+    other = settings.workspace_path.parent / "other"
+    other.mkdir()
+
+    async def story() -> None:
+        async with team(settings, paused=True) as yard:
+            await _over(old, yard)
+            elsewhere = msgspec.structs.replace(settings, workspace=str(other))
+            async with old.server() as server, Client.connect(elsewhere, need_host=False) as client:
+                report = await Rollback(server, client).go_back()
+            assert (report.returned, report.staying_count) == (0, 1)
+            assert "another workspace" in report.staying[0].how
+            assert (await _back(old, yard)).returned == 1
 
     run(story())
