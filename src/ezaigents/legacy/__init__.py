@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ezaigents.lazy import loader
 
 if TYPE_CHECKING:
-    from ezaigents.legacy.bridge import SWEEP_S, Bridge, BridgeFigures
+    from ezaigents.legacy.bridge import SWEEP_S, Bridge
+    from ezaigents.legacy.handing_over import BridgeFigures
     from ezaigents.legacy.importing import bring_over, look
     from ezaigents.legacy.manifest import hold_moving
     from ezaigents.legacy.report import FamilyRow, ImportReport, KeyRow, RefusedRow, SecretRow
@@ -39,7 +40,8 @@ __all__ = [
 ]
 
 _FILES = {
-    "bridge": ("SWEEP_S", "Bridge", "BridgeFigures"),
+    "bridge": ("SWEEP_S", "Bridge"),
+    "handing_over": ("BridgeFigures",),
     "importing": ("bring_over", "look"),
     "manifest": ("hold_moving",),
     "report": ("FamilyRow", "ImportReport", "KeyRow", "RefusedRow", "SecretRow"),

@@ -19,23 +19,23 @@ import msgspec
 
 from ezaigents.clock import SystemClock
 from ezaigents.codec import printable
-from ezaigents.errors import EngineDown, EzError, InputError, LimitReached
+from ezaigents.errors import EngineDown, InputError, LimitReached
 from ezaigents.home import home_id
 from ezaigents.ids import ID_LENGTH, IdMaker, is_id
 from ezaigents.legacy.building import build
 from ezaigents.legacy.entries import OldEntry, Unmapped, read_entry
 from ezaigents.legacy.files import Mapper
+from ezaigents.legacy.handing_over import BridgeFigures, HandingOver, Taken
 from ezaigents.legacy.importing import refused_row
 from ezaigents.legacy.reading import WINDOW_BYTES
-from ezaigents.legacy.results import failure_words, result_words, why_failed, write_result
 from ezaigents.legacy.server import OldServerDown, noted_key, pairs_of, taken_from
 from ezaigents.legacy.sources import PREFIX, Source, sources_of
-from ezaigents.records import TERMINAL_STATES, AgentState, TaskState
+from ezaigents.records import AgentState
 
 if TYPE_CHECKING:
     from ezaigents.client import Client
     from ezaigents.legacy.server import OldServer
-    from ezaigents.records import Run, Task, TaskSpec
+    from ezaigents.records import Run, TaskSpec
 
 SWEEP_S = 30.0
 """So often every list is looked at whatever was heard, and every open task."""
@@ -44,34 +44,6 @@ POLL_S = 1.0
 _FEW, _MANY = 8, 100
 _BATCH = 100
 _PAUSE_S = 1.0
-
-
-class BridgeFigures(msgspec.Struct, kw_only=True):
-    """What a bridge did. `left`: taken, and not ended yet; the next bridge goes on with them."""
-
-    taken: int = 0
-    handed_over: int = 0
-    failed: int = 0
-    refused: int = 0
-    left: int = 0
-
-
-class _Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry in the hash, and what is needed at its end."""
-
-    nonce: str
-    source: Source
-    file: str = ""
-    name: str = ""
-    old_id: str = ""
-
-    @property
-    def run(self) -> str:
-        return self.nonce[:ID_LENGTH]
-
-    @property
-    def task(self) -> str:
-        return self.nonce[ID_LENGTH:]
 
 
 class Bridge:
@@ -97,22 +69,20 @@ class Bridge:
         self._sources = sources_of(more)
         self._make_id = IdMaker(SystemClock())
         home = home_id(client.settings.home_path)
-        self._taken_key, self._out_key, self._refused_key = (
-            noted_key(home, what) for what in ("taken", "out", "refused")
-        )
+        self._taken_key, self._out_key = noted_key(home, "taken"), noted_key(home, "out")
+        self._over = HandingOver(server, client, home, say)
         self._changed: set[str] = set()
         self._hint = asyncio.Event()
         self._tracked = False
-        self._open: dict[str, _Taken] = {}
         self._able: dict[str, str] = {}
         self._said: set[str] = set()
-        self.figures = BridgeFigures()
+        self.figures = self._over.figures
         server.on_changed, server.on_restored = self._on_changed, self._on_restored
 
     async def run(self, over: asyncio.Event) -> BridgeFigures:
         """Work until `over` is set. Raises OldServerRefuses; a server or an engine that is away is waited for."""
         since = await self._client.last_event()
-        working = [asyncio.ensure_future(one) for one in (self._take_on(), self._follow(since), over.wait())]
+        working = [asyncio.ensure_future(one) for one in (self._take_on(), self._over.follow(since), over.wait())]
         try:
             ended, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
             for one in ended:
@@ -121,7 +91,7 @@ class Bridge:
             for one in working:
                 one.cancel()
             await asyncio.gather(*working, return_exceptions=True)
-        self.figures.left = len(self._open)
+        self.figures.left = len(self._over.open)
         return self.figures
 
     # -- what is heard -------------------------------------------------------------------------------------------
@@ -156,7 +126,12 @@ class Bridge:
                 while not await self._server.wait_up(_PAUSE_S):
                     pass
                 self._say(f"{self._server} answers again")
-                self._tracked = False
+                self._tracked = found_left = False  # a reply that was lost may have told what was taken
+                continue
+            except EngineDown as down:
+                self._say_once(f"{down}; waiting for it")
+                await asyncio.sleep(_PAUSE_S)
+                found_left = False
                 continue
             if not self._hint.is_set():
                 await self._wait(self._sweep_s if self._tracked else POLL_S)
@@ -169,7 +144,7 @@ class Bridge:
                 await self._hint.wait()
         except TimeoutError:
             self._changed.update(self._sources)
-            await self._look_at_open()
+            await self._over.look_at_open()
 
     async def _take_changed(self) -> None:
         changed, self._changed = self._changed, set()
@@ -228,15 +203,15 @@ class Bridge:
                 name = nonce.decode("ascii", "replace")
                 if source is None or not (is_id(name[:ID_LENGTH]) and is_id(name[ID_LENGTH:])):
                     self._say_once(f"{printable(key)} was taken before and is not known now; say the same --map again")
-                elif name[ID_LENGTH:] not in self._open:
+                elif name[ID_LENGTH:] not in self._over.open:
                     found.append((name, source, raw))
             known = {task.id for task in await self._client.tasks([name[ID_LENGTH:] for name, _, _ in found])}
             for name, source, raw in found:
                 if name[ID_LENGTH:] in known:
-                    self._open[name[ID_LENGTH:]] = self._as_taken(name, source, raw)
+                    self._over.open[name[ID_LENGTH:]] = self._as_taken(name, source, raw)
             await self._accept([one for one in found if one[0][ID_LENGTH:] not in known])
             if cursor == b"0":
-                await self._look_at_open()
+                await self._over.look_at_open()
                 return
 
     # -- hand in -------------------------------------------------------------------------------------------------
@@ -244,6 +219,8 @@ class Bridge:
     async def _accept(self, entries: Sequence[tuple[str, Source, bytes]]) -> None:
         """Hand in what lies in the hash, in order."""
         built: list[tuple[Run, TaskSpec]] = []
+        under_way: dict[str, Taken] = {}
+        refused: list[tuple[Taken, OldEntry, str]] = []
         for nonce, source, raw in entries:
             entry = _entry(source, raw)
             taken = self._as_taken(nonce, source, raw)
@@ -264,15 +241,21 @@ class Bridge:
                         apply=self._apply,
                     )
                 )
-                self._open[taken.task] = taken
+                under_way[taken.task] = taken
             except Unmapped as why:
-                await self._refuse(taken, entry, str(why))
+                refused.append((taken, entry, str(why)))
         for start in range(0, len(built), _BATCH):
-            await self._submit(built[start : start + _BATCH])
+            await self._submit(built[start : start + _BATCH], under_way)
+        for taken, entry, words in refused:
+            self._say(
+                f"refused: {refused_row(entry, words).key}: {words}; it is kept in {self._over.refused_key} there"
+            )
+            await self._over.refuse(taken, words)
 
-    async def _submit(self, built: Sequence[tuple[Run, TaskSpec]]) -> None:
-        """Until it is done: what was taken must come to be."""
+    async def _submit(self, built: Sequence[tuple[Run, TaskSpec]], under_way: Mapping[str, Taken]) -> None:
+        """Until it is done: what was taken must come to be. Followed from just before, so that no end is missed."""
         rows = [(run, [spec]) for run, spec in built]
+        self._over.open.update((spec.id, under_way[spec.id]) for _, spec in built)
         while True:
             try:
                 await self._client.queue.submit_runs(rows, max_open=self._client.settings.queue_max_open)
@@ -280,91 +263,25 @@ class Bridge:
                 self._say_once(f"{error}; waiting")
                 await asyncio.sleep(_PAUSE_S)
             except InputError as error:
-                if len(built) > 1:
-                    for one in built:
-                        await self._submit([one])
+                if len(built) == 1:
+                    await self._over.refuse(self._over.open.pop(built[0][1].id), str(error))
                     return
-                taken = self._open.pop(built[0][1].id)
-                await self._hand_over(taken, refused=str(error), failure=self._failure(taken, str(error)))
-                self.figures.refused += 1
+                for one in built:
+                    await self._submit([one], under_way)
                 return
             else:
                 return
 
-    async def _refuse(self, taken: _Taken, entry: OldEntry, why: str) -> None:
-        row = refused_row(entry, why)
-        self._say(f"refused: {row.key}: {row.why}; it is kept in {self._refused_key} of the old server")
-        await self._hand_over(taken, refused=why, failure=self._failure(taken, why))
-        self.figures.refused += 1
-
-    def _as_taken(self, nonce: str, source: Source, raw: bytes) -> _Taken:
+    def _as_taken(self, nonce: str, source: Source, raw: bytes) -> Taken:
         try:
             asked = read_entry(_entry(source, raw), self._more)
         except Unmapped:
-            return _Taken(nonce=nonce, source=source)
+            return Taken(nonce=nonce, source=source)
         file = asked.files[0] if asked.files else ""
         with contextlib.suppress(Unmapped):
             file = next(iter(self._mapper.read(_entry(source, raw))[0].files), "")
         name = (asked.name or asked.old_id or nonce[ID_LENGTH:]).replace("/", "__")
-        return _Taken(nonce=nonce, source=source, file=file, name=name, old_id=asked.old_id)
-
-    # -- hand over -----------------------------------------------------------------------------------------------
-
-    async def _follow(self, since: str) -> None:
-        """Hand over what has ended, as it ends, for ever."""
-        async for batch in self._client.events(since=since):
-            ended = [one for event in batch if event.state in TERMINAL_STATES for one in event.tasks]
-            await self._end([one for one in ended if one in self._open])
-
-    async def _look_at_open(self) -> None:
-        """The same for ends that nobody heard of."""
-        ids = list(self._open)
-        for start in range(0, len(ids), _BATCH):
-            tasks = await self._client.queue.tasks(ids[start : start + _BATCH])
-            gone = set(ids[start : start + _BATCH]) - {task.id for task in tasks}
-            await self._end([*(task.id for task in tasks if task.state in TERMINAL_STATES), *gone])
-
-    async def _end(self, task_ids: Sequence[str]) -> None:
-        if not task_ids:
-            return
-        for task in await self._client.tasks(list(dict.fromkeys(task_ids))):
-            taken = self._open.get(task.id)
-            if taken is not None and task.state in TERMINAL_STATES:
-                try:
-                    await self._end_one(taken, task)
-                except OldServerDown:
-                    return  # it stays open, and is looked at when the server is back
-
-    async def _end_one(self, taken: _Taken, task: Task) -> None:
-        """Hand over, and count it where nobody else has done so in between."""
-        if task.state is TaskState.DONE:
-            await asyncio.to_thread(self._write, taken, task)
-            if await self._hand_over(taken, result=result_words(task, taken.old_id), status="completed"):
-                self.figures.handed_over += 1
-        elif await self._hand_over(taken, failure=self._failure(taken, why_failed(task)), status="failed"):
-            self.figures.failed += 1
-        self._open.pop(task.id, None)
-
-    def _write(self, taken: _Taken, task: Task) -> None:
-        settings = self._client.settings
-        try:
-            write_result(task, taken.file, taken.name, home=settings.home_path, workspace=settings.workspace_path)
-        except (EzError, OSError) as error:
-            self._say(f"the result of {task.id} is not where old readers look: {error}; `ez show {task.id}` has it")
-
-    def _failure(self, taken: _Taken, why: str) -> bytes:
-        return failure_words(taken.old_id or taken.task, taken.source.agent, taken.source.lane, taken.file, why)
-
-    async def _hand_over(
-        self, taken: _Taken, *, failure: bytes = b"", result: bytes = b"", status: str = "", refused: str = ""
-    ) -> bool:
-        """Take it out of the hash and tell old readers, in one step; False = that was done before."""
-        keys = [
-            self._taken_key, self._out_key, taken.source.processing, "queue:failures", "task:results", "queue:tasks",
-            self._refused_key, taken.source.key,
-        ]  # fmt: skip
-        args = (taken.nonce, failure, taken.old_id, result, status, refused, "")
-        return bool(await self._server.run("hand_over", keys, *args))
+        return Taken(nonce=nonce, source=source, file=file, name=name, old_id=asked.old_id)
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.integration.legacy.fleet import NAMES, team
@@ -16,7 +18,7 @@ from tests.leaks import run, until
 from ezaigents.agents import Context, TaskFailed
 from ezaigents.errors import ConfigError
 from ezaigents.home import home_id
-from ezaigents.legacy import Bridge, BridgeFigures, Rollback, bring_over, hold_moving
+from ezaigents.legacy import Bridge, BridgeFigures, OldServerDown, Rollback, bring_over, hold_moving
 from ezaigents.records import Claim, Result, TaskState
 from ezaigents.settings import Settings
 
@@ -157,8 +159,8 @@ def test_what_runs_shows_in_processing_and_is_not_taken_twice(old: Old, settings
     run(story())
 
 
-def test_it_waits_for_a_server_that_went_away(old: Old, settings: Settings) -> None:
-    """The old server is killed and started again: the bridge goes on by itself, and hears of keys as before."""
+def test_it_waits_for_either_side(old: Old, settings: Settings) -> None:
+    """The old server is killed and started again, then the engine: the bridge goes on, and hears as before."""
 
     async def story() -> None:
         async with team(settings) as yard, bridging(old, yard) as (figures, _):
@@ -168,6 +170,60 @@ def test_it_waits_for_a_server_that_went_away(old: Old, settings: Settings) -> N
             old.start_again()
             old.push("queue:gpt-4o", entry("two"))
             await until(lambda: figures.handed_over == 2)
+            yard.kill_engine()
+            old.push("queue:gpt-4o", entry("three"))
+            await until(lambda: figures.handed_over == 3)
+
+    run(story())
+
+
+def test_replies_that_are_lost_lose_nothing(old: Old, settings: Settings) -> None:
+    """The connection is cut again and again while producers queue: each entry is done once."""
+    (settings.workspace_path / "a.js").write_text("x")
+    done: Counter[str] = Counter()
+
+    async def do(claim: Claim, context: Context) -> Result:
+        done[await context.prompt()] += 1
+        return Result(summary="done")
+
+    async def story() -> None:
+        async with team(settings, do) as yard, bridging(old, yard):
+            for number in range(200):
+                old.push("queue:gpt-4o", entry(f"n{number}"))
+                if number % 5 == 0:
+                    old.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                    await asyncio.sleep(0)
+            await until(lambda: len(done) == 200 and old.names() == set(), 30)
+            assert len(await yard.client.all_tasks()) == 200
+        assert set(done.values()) == {1}
+
+    run(story(), limit_s=60)
+
+
+def test_the_answer_of_taking_may_be_lost(old: Old, settings: Settings) -> None:
+    """What was taken when the connection broke is found in the hash, without a new bridge."""
+
+    async def story() -> None:
+        over, lost = asyncio.Event(), list[str]()
+        async with team(settings) as yard, old.server() as server:
+            run_script = server.run
+
+            async def losing(name: str, *args: Any) -> Any:
+                reply = await run_script(name, *args)
+                if name == "take" and reply and not lost:
+                    lost.append(name)
+                    raise OldServerDown("the old server stopped answering; just now")
+                return reply
+
+            server.run = losing  # type: ignore[assignment]
+            bridge = Bridge(server, yard.client, {})
+            working = asyncio.ensure_future(bridge.run(over))
+            old.push("queue:gpt-4o", entry("one"))
+            await until(lambda: bridge.figures.handed_over == 1)
+            over.set()
+            await working
+            assert lost
+            assert len(await yard.client.all_tasks()) == 1
 
     run(story())
 
