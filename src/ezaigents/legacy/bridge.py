@@ -43,7 +43,7 @@ POLL_S = 1.0
 """The same for a server that does not say which keys change."""
 _FEW, _MANY = 8, 100
 _BATCH = 100
-_PAUSE_S = 1.0
+_PAUSE_FIRST_S, _PAUSE_S = 0.02, 1.0
 
 
 class Bridge:
@@ -109,7 +109,7 @@ class Bridge:
 
     async def _take_on(self) -> None:
         """Take what comes, for ever."""
-        found_left = False
+        found_left, pause_s = False, _PAUSE_FIRST_S
         while True:
             try:
                 if not self._tracked:
@@ -121,17 +121,20 @@ class Bridge:
                     await self._resubmit()
                     found_left = True
                 await self._take_changed()
+                pause_s = _PAUSE_FIRST_S
             except OldServerDown as down:
-                self._say(f"{down.args[0].partition(';')[0]}; waiting for it")
+                if pause_s == _PAUSE_FIRST_S:
+                    self._say(f"{down.args[0].partition(';')[0]}; waiting for it")
+                await asyncio.sleep(pause_s)  # one that refuses writes is connected
+                pause_s = min(pause_s * 2, _PAUSE_S)
                 while not await self._server.wait_up(_PAUSE_S):
                     pass
-                self._say(f"{self._server} answers again")
                 self._tracked = found_left = False  # a reply that was lost may have told what was taken
                 continue
             except EngineDown as down:
                 self._say_once(f"{down}; waiting for it")
                 await asyncio.sleep(_PAUSE_S)
-                found_left = False
+                self._tracked = found_left = False
                 continue
             if not self._hint.is_set():
                 await self._wait(self._sweep_s if self._tracked else POLL_S)

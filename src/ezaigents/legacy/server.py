@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from ezaigents.engine import Arg, Connection, EngineRefusal, Reply, parse_url
-from ezaigents.errors import ConfigError, EngineDown, EzError, RetryLater
+from ezaigents.errors import ConfigError, EngineDown, EngineFull, EzError, RetryLater
 from ezaigents.queue import Script
 
 _FOLDER = Path(__file__).parent / "lua"
@@ -106,8 +106,9 @@ class OldServer:
             raise self._failed(error) from error
 
     async def track(self, prefix: str) -> bool:
-        """Ask to be told of keys that others change; says whether this server does that. Once for each connection."""
+        """Ask to be told of keys that others change; says whether this server does that."""
         try:
+            await self._connection.call("CLIENT", "TRACKING", "OFF")  # a prefix may be asked for once
             await self._connection.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", prefix, "NOLOOP")
         except EngineRefusal:
             return False
@@ -131,9 +132,10 @@ class OldServer:
 
     def _failed(self, error: EzError) -> EzError:
         if isinstance(error, EngineDown):
+            how = "refuses writes" if isinstance(error, EngineFull) else "does not answer"
             return OldServerDown(
-                f"the old server at {self} does not answer: {error.__cause__ or error}; when it is back, run the same "
-                "command again: it goes on where it stopped, and nothing is done twice"
+                f"the old server at {self} {how}: {error.__cause__ or error}; when that is over, run the same command "
+                "again: it goes on where it stopped, and nothing is done twice"
             )
         return OldServerRefuses(f"the old server at {self} refuses: {error}")
 

@@ -200,6 +200,37 @@ def test_replies_that_are_lost_lose_nothing(old: Old, settings: Settings) -> Non
     run(story(), limit_s=60)
 
 
+def test_an_old_server_that_takes_no_writes_is_waited_for(old: Old, settings: Settings) -> None:
+    """While it is read-only nothing is taken, which is said once; afterwards it goes on, and hears as before."""
+    old.push("queue:gpt-4o", entry("one"))
+    old.call("REPLICAOF", "127.0.0.1", "1")
+
+    async def story() -> None:
+        async with team(settings) as yard, bridging(old, yard) as (figures, said):
+            await until(lambda: any("READONLY" in line for line in said))
+            assert figures.taken == 0
+            old.call("REPLICAOF", "NO", "ONE")
+            await until(lambda: figures.handed_over == 1)
+            old.push("queue:gpt-4o", entry("two"))
+            await until(lambda: figures.handed_over == 2)
+            assert len(said) == 1
+
+    run(story())
+
+
+def test_a_full_old_server_loses_nothing(old: Old, settings: Settings) -> None:
+    """A server beyond its memory limit lets entries go, whole."""
+    old.push("queue:gpt-4o", *[entry(f"n{number}") for number in range(20)])
+    old.call("CONFIG", "SET", "maxmemory", 1)
+
+    async def story() -> None:
+        async with team(settings) as yard, bridging(old, yard) as (figures, _):
+            await until(lambda: figures.handed_over == 20)
+            assert len(await yard.client.all_tasks()) == 20
+
+    run(story())
+
+
 def test_the_answer_of_taking_may_be_lost(old: Old, settings: Settings) -> None:
     """What was taken when the connection broke is found in the hash, without a new bridge."""
 

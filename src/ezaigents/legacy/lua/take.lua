@@ -2,6 +2,7 @@
 -- processing list meanwhile, where the old system's readers look for what is at work.
 -- One of ours that an old agent's error path moved back into the queue (it moves the tail of the processing list,
 -- whoever's that is) goes back to where it was: taken again, it would be done twice.
+-- The first write takes memory away: a server that is full refuses a script only before its first write.
 -- KEYS[1] queue, a list; KEYS[2] taken, a hash; KEYS[3] out, a hash: how often each content is taken now;
 -- KEYS[4] processing, a list; ARGV[1] bytes after which it ends; ARGV[2..] nonces
 -- Result: {nonce, entry, ...}; nothing when a key is of another type
