@@ -23,7 +23,7 @@ _PASSWORD_MAX_BYTES = 4096
 
 
 def import_now(
-    url: str, password_file: str, tls_ca: str, maps: tuple[str, ...], *, go: bool, delete: bool
+    maps: tuple[str, ...], *, go: bool, delete: bool, url: str, password_file: str, tls_ca: str
 ) -> ImportReport:
     """Look, or import. Raises what reaching either side does."""
     from ezaigents.client import Client
@@ -43,7 +43,7 @@ def import_now(
 
 
 def bridge_until_ended(
-    url: str, password_file: str, tls_ca: str, maps: tuple[str, ...], *, applies: bool
+    maps: tuple[str, ...], *, applies: bool, url: str, password_file: str, tls_ca: str
 ) -> BridgeFigures:
     """Bridge until SIGINT or SIGTERM. Raises what reaching either side does."""
     from ezaigents.client import Client
@@ -71,7 +71,7 @@ def bridge_until_ended(
     return figures
 
 
-def roll_back(url: str, password_file: str, tls_ca: str, *, go: bool) -> RollbackReport:
+def roll_back(*, go: bool, url: str, password_file: str, tls_ca: str) -> RollbackReport:
     """Look, or put back. Raises what reaching either side does."""
     from ezaigents.client import Client
     from ezaigents.legacy import Rollback

@@ -99,6 +99,30 @@ def test_the_new_content_of_the_file_is_its_result(old: Old, settings: Settings)
     assert (settings.workspace_path / "a.js").read_text() == "old\n"
 
 
+def test_a_result_is_never_written_outside_the_workspace(old: Old, settings: Settings) -> None:
+    """Where src/output leads out over a link nothing is written, it is said, and the task is handed over; a name too
+    long for a file is shortened."""
+    outside = settings.workspace_path.parent / "outside"
+    outside.mkdir()
+    (settings.workspace_path / "src").mkdir()
+    (settings.workspace_path / "src" / "output").symlink_to(outside)
+    deep = "/".join(["d" * 100] * 4) + "/a.js"
+
+    async def story() -> None:
+        async with team(settings) as yard, bridging(old, yard) as (figures, said):
+            old.push("queue:gpt-4o", entry())
+            await until(lambda: figures.handed_over == 1)
+            assert any("not where old readers look" in line for line in said)
+            assert list(outside.iterdir()) == []
+            (settings.workspace_path / "src" / "output").unlink()
+            old.push("queue:gpt-4o", entry("p", deep))
+            await until(lambda: figures.handed_over == 2)
+            (written,) = (settings.workspace_path / "src" / "output").iterdir()
+            assert written.name.startswith("d" * 100 + "__d")
+
+    run(story())
+
+
 def test_what_fails_and_what_cannot_be_is_told(old: Old, settings: Settings) -> None:
     """A dead task is in queue:failures; so is one that cannot be mapped, which is kept among the refused; a list of
     another type is left alone."""

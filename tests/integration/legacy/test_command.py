@@ -73,6 +73,7 @@ def test_there_and_back(old: Old, place: Place) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
+        ((), 2, "import, bridge or rollback"),
         (("import",), 2, "--from"),
         (("import", "--from", "http://x"), 2, "--from: takes redis://"),
         (("import", "--from", "redis-sentinel://x"), 2, "not supported"),

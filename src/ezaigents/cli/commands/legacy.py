@@ -40,12 +40,15 @@ _mapping = click.option(
 )
 
 
-@click.group("legacy")
-def command() -> None:
+@click.group("legacy", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Move over from the old Node.js system, work beside it, and go back.
 
     The order is in docs/legacy.md. The old server is Redis 6.2 or newer.
     """
+    if context.invoked_subcommand is None:
+        raise click.UsageError("name what to do: import, bridge or rollback")
 
 
 @command.command("import")
@@ -55,16 +58,7 @@ def command() -> None:
 @click.option("--yes", is_flag=True, help="Write a backup, and import.")
 @click.option("--delete-imported", is_flag=True, help="Afterwards, take out of the old server what was imported.")
 @json_option
-def import_(
-    url: str,
-    password_file: str,
-    tls_ca: str,
-    maps: tuple[str, ...],
-    dry_run: bool,
-    yes: bool,
-    delete_imported: bool,
-    as_json: bool,
-) -> int:
+def import_(maps: tuple[str, ...], dry_run: bool, yes: bool, delete_imported: bool, as_json: bool, **where: str) -> int:
     """Make tasks of what waits in the old system's queues.
 
     Without --yes it only says what each key becomes. It can be run again at any time: nothing is imported twice.
@@ -76,7 +70,7 @@ def import_(
         raise click.UsageError("--dry-run and --yes exclude each other")
     if delete_imported and not yes:
         raise click.UsageError("--delete-imported goes with --yes")
-    report = import_now(url, password_file, tls_ca, maps, go=yes, delete=delete_imported)
+    report = import_now(maps, go=yes, delete=delete_imported, **where)
     show_import(report, as_json=as_json)
     return _NOT_ALL if report.refused_count else 0
 
@@ -86,7 +80,7 @@ def import_(
 @_mapping
 @click.option("--apply", "applies", is_flag=True, help="Put patches into the workspace as soon as they are made.")
 @json_option
-def bridge(url: str, password_file: str, tls_ca: str, maps: tuple[str, ...], applies: bool, as_json: bool) -> int:
+def bridge(maps: tuple[str, ...], applies: bool, as_json: bool, **where: str) -> int:
     """Do the tasks that old producers still queue, until Ctrl-C.
 
     Results are written to src/output/ and to the old server's keys, where the old system's readers look. Killed at any
@@ -95,7 +89,7 @@ def bridge(url: str, password_file: str, tls_ca: str, maps: tuple[str, ...], app
     from ezaigents.cli.moving import bridge_until_ended
     from ezaigents.cli.show import show_json
 
-    figures = bridge_until_ended(url, password_file, tls_ca, maps, applies=applies)
+    figures = bridge_until_ended(maps, applies=applies, **where)
     if as_json:
         show_json(figures)
     return 0
@@ -106,7 +100,7 @@ def bridge(url: str, password_file: str, tls_ca: str, maps: tuple[str, ...], app
 @click.option("--dry-run", is_flag=True, help="Only say what would be done; so it is without --yes.")
 @click.option("--yes", is_flag=True, help="End the tasks here, and put them back there.")
 @json_option
-def rollback(url: str, password_file: str, tls_ca: str, dry_run: bool, yes: bool, as_json: bool) -> int:
+def rollback(dry_run: bool, yes: bool, as_json: bool, **where: str) -> int:
     """Put unfinished tasks back into the old system's queues.
 
     Without --yes it only says which. It can be run again at any time: no task goes back twice. Leaves with 1 when a
@@ -116,6 +110,6 @@ def rollback(url: str, password_file: str, tls_ca: str, dry_run: bool, yes: bool
 
     if dry_run and yes:
         raise click.UsageError("--dry-run and --yes exclude each other")
-    report = roll_back(url, password_file, tls_ca, go=yes)
+    report = roll_back(go=yes, **where)
     show_rollback(report, as_json=as_json)
     return _NOT_ALL if report.staying_count or report.running else 0
