@@ -29,7 +29,7 @@ from ezaigents.legacy.handing_over import BridgeFigures, HandingOver, Taken
 from ezaigents.legacy.importing import refused_row
 from ezaigents.legacy.reading import WINDOW_BYTES
 from ezaigents.legacy.server import OldServerDown, noted_key, pairs_of, taken_from
-from ezaigents.legacy.sources import PREFIX, Source, sources_of
+from ezaigents.legacy.sources import PREFIX, Source, pauses_of, sources_of
 from ezaigents.records import AgentState
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Bridge:
         self._hint = asyncio.Event()
         self._tracked = False
         self._able: dict[str, str] = {}
+        self._pauses = pauses_of(self._sources.values())
+        self._paused: frozenset[str] = frozenset()
         self._said: set[str] = set()
         self.figures = self._over.figures
         server.on_changed, server.on_restored = self._on_changed, self._on_restored
@@ -97,8 +99,11 @@ class Bridge:
     # -- what is heard -------------------------------------------------------------------------------------------
 
     def _on_changed(self, key: str) -> None:
-        if not key or key in self._sources:
-            self._changed.update([key] if key else self._sources)
+        if key in self._sources:
+            self._changed.add(key)
+            self._hint.set()
+        elif not key or key in self._pauses:
+            self._changed.update(self._sources)
             self._hint.set()
 
     def _on_restored(self) -> None:
@@ -153,6 +158,7 @@ class Bridge:
         changed, self._changed = self._changed, set()
         if len(changed) > _FEW or not self._able:
             await self._look_for_agents()
+            await self._look_for_pauses()
             changed = await self._lists_among(changed)
         for key, source in self._sources.items():
             if key in changed:
@@ -177,10 +183,20 @@ class Bridge:
                 for card in cards
             }
 
+    async def _look_for_pauses(self) -> None:
+        """Which queues the old system's operator has paused, or all of them by an emergency stop."""
+        flags = await self._server.call("MGET", *self._pauses)
+        self._paused = frozenset(
+            lane for lanes, flag in zip(self._pauses.values(), flags, strict=True) if flag == b"true" for lane in lanes
+        )
+
     async def _drain(self, source: Source) -> None:
         """Take everything from one list. One whose agent cannot work is left as it is."""
         if why := self._able.get(source.agent, "no agent of that name is here"):
             self._say_once(f"{source.key} is left alone: {source.agent} cannot take tasks: {why}")
+            return
+        if source.lane in self._paused:
+            self._say_once(f"{source.key} is left alone while it is paused in the old system")
             return
         count = _FEW
         while True:

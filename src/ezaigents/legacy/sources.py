@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -46,3 +46,9 @@ def sources_of(more: Mapping[str, str]) -> dict[str, Source]:
         Source(key="queue:todos", processing="queue:todos:processing", lane=TODOS, part=Part.TODOS, agent=agent)
     )
     return {source.key: source for source in found}
+
+
+def pauses_of(sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
+    """The keys by which the old system's operator pauses, and the queues that each of them stops."""
+    lanes = tuple(dict.fromkeys(source.lane for source in sources))
+    return {"queue:emergency_stop": lanes, **{f"queue:{lane}:paused": (lane,) for lane in lanes}}

@@ -311,6 +311,26 @@ def test_an_agent_that_cannot_work_gets_nothing(old: Old, settings: Settings) ->
     run(story())
 
 
+def test_what_is_paused_there_waits(old: Old, settings: Settings) -> None:
+    """A paused queue, and all of them after an emergency stop, are left alone until that is over, which is heard."""
+    old.call("SET", "queue:gpt-4o:paused", "true")
+    old.push("queue:gpt-4o", entry("paused"))
+
+    async def story() -> None:
+        async with team(settings) as yard, bridging(old, yard) as (figures, _):
+            old.push("queue:claude-3-opus", entry("goes on"))
+            await until(lambda: figures.handed_over == 1)
+            old.call("SET", "queue:emergency_stop", "true")
+            old.call("DEL", "queue:gpt-4o:paused")
+            old.push("queue:deepseek", entry("stopped"))
+            await asyncio.sleep(0.2)
+            assert figures.taken == 1
+            old.call("DEL", "queue:emergency_stop")
+            await until(lambda: figures.handed_over == 3)
+
+    run(story())
+
+
 def test_only_one_moves_and_not_before_a_rollback_has_ended(old: Old, settings: Settings) -> None:
     """A second one is refused; so is a bridge while a rollback is half done."""
 
