@@ -17,11 +17,25 @@ from pathlib import Path
 
 import msgspec
 
+from ezaigents.backup.databases import is_of_database
 from ezaigents.backup.manifest import LeftOut
 from ezaigents.backup.member import fits
 from ezaigents.errors import ConfigError
 
-KEPT = ("id", "state", "switches.json", "applies", "tasks", "runs", "mail", "notes", "history", "ledger", "audit")
+KEPT = (
+    "id",
+    "state",
+    "switches.json",
+    "applies",
+    "tasks",
+    "runs",
+    "mail",
+    "notes",
+    "history",
+    "ledger",
+    "audit",
+    "legacy",
+)
 """Files and folders of the data folder, in the order in which they are read."""
 _BACKWARDS = "audit"
 LEFT_OUT = {
@@ -101,7 +115,7 @@ def _visit(parent: int, entry: str, name: str, passed_over: list[LeftOut], *, ba
         if stat.S_ISDIR(facts.st_mode):
             inside = sorted(os.listdir(descriptor), reverse=backwards)  # noqa: PTH208 - the folder that is open
             for inner in inside:
-                if not _DRAFT.fullmatch(inner):
+                if not _DRAFT.fullmatch(inner) and not is_of_database(f"{name}/{inner}"):
                     yield from _visit(descriptor, inner, f"{name}/{inner}", passed_over, backwards=backwards)
         elif not stat.S_ISREG(facts.st_mode):
             passed_over.append(LeftOut(name, "is no plain file"))

@@ -6,6 +6,7 @@ engine's state, as after a crash at that moment: such a task is tried again, and
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version as version_of
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ezaigents.backup.contents import left_out, walk
+from ezaigents.backup.databases import DATABASE, database_at_moment
 from ezaigents.backup.enginelog import LogAtMoment, log_at_moment, manifest_name
 from ezaigents.backup.manifest import FORMAT, KIND_KEYS, KIND_LOG, MANIFEST, LeftOut, Manifest
 from ezaigents.backup.writing import ArchiveWriter, refuse_existing
@@ -67,12 +69,14 @@ def make_backup(
         engine_version=engine.version if engine is not None else "",
     )  # fmt: skip
     passed_over: list[LeftOut] = []
-    with ArchiveWriter(target, progress) as archive:
+    with database_at_moment(home) as database, ArchiveWriter(target, progress) as archive:
         if settings.redis_url:
             kind = _add_keys(archive, settings, manifest)
         else:
             kind = _add_log(archive, home, manifest, engine)
         engine_bytes = archive.written_bytes
+        if database is not None:
+            archive.add_file(DATABASE, database.fileno(), os.fstat(database.fileno()).st_size)
         for file in walk(home, passed_over):
             archive.add_file(file.name, file.descriptor, file.size_bytes, mtime_s=file.mtime_s)
         archive.finish()
