@@ -44,12 +44,15 @@ def test_host_and_engine_are_found(settings: Settings) -> None:
             assert (by_role[Role.HOST].pid, by_role[Role.HOST].name) == (os.getpid(), settings.name)
             assert by_role[Role.ENGINE].pid == yard.fleet.engine.pid
             assert by_role[Role.MONITOR].pid == os.getppid()
-            ours = [by_role[Role.HOST], by_role[Role.ENGINE]]
+            # What else this process of the tests has started counts as the host's children.
+            ours = [one for one in sample.processes if one.role is not Role.MONITOR]
             assert sample.total.rss_bytes == sum(one.rss_bytes for one in ours)
             assert sample.total.pss_bytes == sum(one.pss_bytes or 0 for one in ours)
             assert (sample.hosts, sample.unseen) == (1, ())
             found = await asyncio.to_thread(processes_of, settings)
-            assert {(one.pid, one.role) for one in found} == {(one.pid, one.role) for one in ours}
+            assert {(one.pid, one.role) for one in found} >= {
+                (one.pid, one.role) for one in ours if one.role is not Role.CHILD
+            }
 
     run(story())
 

@@ -14,7 +14,9 @@ from ezaigents.queue.fsck.names import ALL_SORTS, sort_of
 
 _ROOT = Path(__file__).parents[3]
 _PAGE = (_ROOT / "docs" / "engine-keys.md").read_text()
-_SCRIPTS = sorted(Path(ezaigents.__file__).parent.glob("*/lua/*.lua"))
+_ROOMS = ("queue", "team", "budget")
+"""Those of legacy run on the old system's server."""
+_SCRIPTS = sorted(path for room in _ROOMS for path in Path(ezaigents.__file__).parent.glob(f"{room}/lua/*.lua"))
 _METHODS = [name for name, _ in inspect.getmembers(Keys, inspect.isfunction) if not name.startswith("_")]
 _CHANNELS = {"wake:", "ctl:", "mail:", "said:", "unlocked"}
 
