@@ -322,7 +322,7 @@ class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A host as its registration says: who it is, what it runs, which places it serves.
 
     `boot`: tells two lives of one name apart. `started_in_ms`: process start to ready. `port`: where it answers HTTP,
-    0 = nowhere.
+    0 = nowhere. `storage`: how it keeps messages and registrations, as the setting of that name.
     """
 
     name: str
@@ -335,6 +335,7 @@ class HostCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_ms: int
     started_in_ms: int
     port: int = 0
+    storage: str = "compact"
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -27,6 +27,7 @@ from ezaigents.queue import Held, Keys, Queue, Script, load_scripts
 from ezaigents.records import AgentCard, Answer, Claim, Result
 from ezaigents.runtime.host import Host
 from ezaigents.settings import Settings
+from ezaigents.team import Team
 from ezaigents.wiring import Fleet
 
 AGENT = "worker"
@@ -229,9 +230,11 @@ class NotingFleet(Fleet):
         self._notes = notes
         self._scripts = load_scripts(options.replaced)
 
-    def _make_host(self, identity: str, connection: Connection, queue: Queue, simulated_at: str = "") -> Host:
+    def _make_host(
+        self, identity: str, connection: Connection, queue: Queue, team: Team, simulated_at: str = ""
+    ) -> Host:
         noting = NotingQueue(connection, queue.keys, self._scripts, self._notes)
-        return super()._make_host(identity, connection, noting, simulated_at)
+        return super()._make_host(identity, connection, noting, team, simulated_at)
 
 
 def run_host(options: HostOptions) -> None:

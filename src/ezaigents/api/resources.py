@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ezaigents.client import Client
+from ezaigents.errors import EngineDown
 from ezaigents.monitor import History, Point, Role, Sample, Sampler
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Resources:
         self._history = History(KEPT_MOST)
         self._last: Sample | None = None
         self._until_s = 0.0
+        self._failed: EngineDown | None = None
+        self._failed_s = 0.0
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -41,10 +44,18 @@ class Resources:
 
         Raises EngineDown.
         """
+        loop, came_s = asyncio.get_running_loop(), asyncio.get_running_loop().time()
         async with self._one_at_a_time:
-            now_s = asyncio.get_running_loop().time()
-            if self._last is None or now_s >= self._until_s:
-                self._last = await self._sampler.look(known)
-                self._until_s = now_s + _FRESH_S
+            if self._failed is not None and came_s <= self._failed_s:
+                raise EngineDown(
+                    str(self._failed)
+                ) from self._failed  # who waited for a look that failed does not wait for another
+            if self._last is None or loop.time() >= self._until_s:
+                try:
+                    self._last = await self._sampler.look(known)
+                except EngineDown as error:
+                    self._failed, self._failed_s = error, loop.time()
+                    raise
+                self._until_s = loop.time() + _FRESH_S
                 self._history.add(self._last)
             return self._last

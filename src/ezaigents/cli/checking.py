@@ -37,8 +37,8 @@ async def check_records(settings: Settings, *, mend: bool) -> tuple[list[str], F
 
     Raises FleetLives, EngineDown, EngineMissing.
     """
-    is_plain = settings.storage == "plain"
     async with _queue(settings) as (client, queue):
+        is_plain = await _is_plain(client)
         changes: list[str] = []
         if mend:
             changes = await _repair(client, queue, plain=is_plain)
@@ -62,6 +62,12 @@ def _audit(home: Path) -> OtherCheck:
     return OtherCheck(
         {_AUDIT: "the audit log is whole: each record follows from the one before, up to its head"}, judge
     )
+
+
+async def _is_plain(client: Client) -> bool:
+    """As the living hosts keep things, else as the settings say."""
+    hosts = await client.hosts()
+    return (hosts[0].storage if hosts else client.settings.storage) == "plain"
 
 
 async def _repair(client: Client, queue: Queue, *, plain: bool) -> list[str]:

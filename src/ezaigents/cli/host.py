@@ -101,6 +101,9 @@ async def _work(settings: Settings, starting: Starting, words: dict[str, str]) -
             leaving.push_async_callback(listener.close)
         for number in _STOPPERS:
             loop.add_signal_handler(number, _stop, fleet)
+        if "only" in words:
+            # Both `ez down` and the first host send this one: only another word means to hurry.
+            loop.add_signal_handler(signal.SIGTERM, _stop_once, fleet)
         if "life" in words:
             loop.add_reader(int(words["life"]), _orphaned, fleet, int(words["life"]))
         if listener is not None:
@@ -154,8 +157,18 @@ def _link(settings: Settings, fleet: Fleet) -> tuple[str, tuple[str, ...]]:
 
 def _stop(fleet: Fleet) -> None:
     running = fleet.host.running
-    say(f"stopping: {running:,} running tasks may end first; once more hands them back" if running else "stopping")
+    if running:
+        say(f"stopping: {running:,} running tasks may end first; once more hands them back")
+    elif fleet.settings.runtime == "processes":
+        say("stopping: running tasks may end first; once more hands them back")
+    else:
+        say("stopping")
     fleet.stop()
+
+
+def _stop_once(fleet: Fleet) -> None:
+    if not fleet.host.is_stopping:
+        _stop(fleet)
 
 
 def _orphaned(fleet: Fleet, descriptor: int) -> None:

@@ -28,7 +28,7 @@ from ezaigents.client.submit import Handed, Wish
 from ezaigents.client.watch import Event, Progress, events, events_after, watch_run
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection, EngineHandle, find_living, living_hosts
-from ezaigents.errors import EngineDown, InputError, NotRunning, TaskGone
+from ezaigents.errors import EngineDown, EzError, InputError, NotRunning, TaskGone
 from ezaigents.home import home_id
 from ezaigents.queue import Keys, Queue, find_in_history
 from ezaigents.records import Answer, HostCard, PatchState, Run, Task
@@ -95,8 +95,14 @@ class Client:
         client = cls(settings, engine, connection, keys, patience_s=patience_s)
         heard.append(client)
         try:
-            if need_host and not await client.hosts():
-                raise NotRunning(no_host(settings))
+            try:
+                hosts = await client.meet_hosts()
+            except EzError:
+                if need_host:
+                    raise
+            else:
+                if need_host and not hosts:
+                    raise NotRunning(no_host(settings))
             yield client
         finally:
             await client.team.close()
@@ -114,6 +120,13 @@ class Client:
         """The hosts that live. `at_once`: raise EngineDown when the engine does not answer now."""
         members = await look_round(self.queue, self.team, self.settings, at_once=at_once)
         return [member.seen.card for member in members if member.lives]
+
+    async def meet_hosts(self) -> list[HostCard]:
+        """The same, to be asked first: from then on messages are kept and read as those hosts do."""
+        hosts = await self.hosts()
+        if hosts:
+            self.team.keep_as(hosts[0].storage)
+        return hosts
 
     async def agents(self, *, need_host: bool = False) -> list[AgentPresence]:
         """Every agent by name, with those whose hosts are gone; slots add up over the hosts where it is ready.

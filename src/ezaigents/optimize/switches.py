@@ -29,6 +29,11 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
     saves: str
     plain: str
 
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that says what it is."""
+        return f"EZ_{self.setting.upper()}"
+
     def is_on(self, settings: Settings) -> bool:
         """Which of the two the settings say."""
         return bool(getattr(settings, self.setting) == self.on)
@@ -126,4 +131,4 @@ def switched_off(settings: Settings) -> tuple[str, ...]:
 def environment(off: Iterable[str]) -> dict[str, str]:
     """The variables under which a command goes without these optimisations. Raises InputError for an unknown name."""
     found = [find_switch(name) for name in off]
-    return {f"EZ_{switch.setting.upper()}": str(switch.off).lower() for switch in found}
+    return {switch.variable: str(switch.off).lower() for switch in found}

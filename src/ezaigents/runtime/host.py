@@ -22,6 +22,7 @@ import msgspec
 from ezaigents.agents import Agent, Declared
 from ezaigents.clock import Clock
 from ezaigents.engine import Connection
+from ezaigents.errors import EzError
 from ezaigents.policy import RetryPolicy
 from ezaigents.queue import Held, Queue, load_scripts
 from ezaigents.records import PROVIDER, AgentCard, Answer, Claim, HostCard
@@ -114,6 +115,7 @@ class Host:
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
+        self._exchanging: list[asyncio.Task[None]] = []
         self._guard: asyncio.TimerHandle | None = None
         self._halted_at = float("-inf")
         self._margin_s = min(_LEASE_MARGIN_S, settings.lease_s / 3)
@@ -145,6 +147,11 @@ class Host:
         """Tasks being worked on."""
         return len(self._running)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping.is_set()
+
     async def start(self, *, started_in_ms: int = 0) -> None:
         """Take back what a former self held, announce, listen. After this, tasks are picked up once `run` runs.
 
@@ -166,10 +173,12 @@ class Host:
             sweeping = group.create_task(self._sweeper.run())
             beating = group.create_task(self._beat())
             recovering = group.create_task(self._recover())
+            if self._on_switched is not None:
+                self._on_switched()  # what was chosen while we started
             await self._stopping.wait()
             await self._wind_down(claiming, beating)
             # They end by themselves, unless they wait for an engine that is away.
-            parts = [claiming, sweeping, beating, recovering]
+            parts = [claiming, sweeping, beating, recovering, *self._exchanging]
             await asyncio.wait(parts, timeout=_LAST_STEP_S)
             for part in parts:
                 part.cancel()
@@ -192,6 +201,8 @@ class Host:
         self._sweeper.gap()
         self._post.on_restored()
         self._heartbeat.repeat()
+        if self._on_switched is not None:
+            self._on_switched()  # we may not have heard of it
 
     def take_delivery(self, delivery: Delivery, *, pushed: bool) -> None:
         """Learn of work this way from now on; what came while it changed is looked for."""
@@ -199,9 +210,15 @@ class Host:
             return
         self._delivery.stop()
         self._delivery = delivery
-        self._post.pushed = pushed
-        self._group.create_task(self._queue.answered(lambda: delivery.start(self._claimer.notice, self._sweeper.look)))
+        self._post.exchange(pushed=pushed)
+        self._exchanging.append(self._group.create_task(self._start_delivery(delivery)))
         self._sweeper.look()
+
+    async def _start_delivery(self, delivery: Delivery) -> None:
+        try:
+            await self._queue.answered(lambda: delivery.start(self._claimer.notice, self._sweeper.look))
+        except EzError as error:
+            _log.warning("work may be found late, by sweeping: %s", error)
 
     def take_heartbeat(self, settings: Settings) -> None:
         """Beat as these settings say from now on, and once at once: it is not known what others know."""

@@ -65,6 +65,11 @@ class Post:
         self._hint("")
         self._team.on_unlocked()
 
+    def exchange(self, *, pushed: bool) -> None:
+        """Hear of mail, or look for it each time, from now on; what came between is looked for."""
+        self.pushed = pushed
+        self._hint("")
+
     def _hint(self, agent: str) -> None:
         for of, _, event in self._inboxes.values():
             if agent in ("", of):
@@ -77,6 +82,7 @@ class Post:
             if not self._hears_mail:
                 await self._queue.answered(lambda: self._connection.listen(pattern=f"{self._mail}*"))
                 self._hears_mail = True
+                self._hint("")  # what came before that
 
     # -- taking --------------------------------------------------------------------------------------------------
 

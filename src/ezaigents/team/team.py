@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ezaigents.clock import Clock
 from ezaigents.engine import Connection
 from ezaigents.queue import Queue
@@ -28,11 +30,29 @@ class Team:
     """The registry, messages, file leases, radar and notes of one data folder."""
 
     def __init__(self, settings: Settings, connection: Connection, queue: Queue, clock: Clock) -> None:
-        self.registry = Registry(connection, queue.keys, plain=settings.storage == "plain")
         self._settings = settings
         self._connection = connection
         self._queue = queue
         self._clock = clock
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Who is here."""
+        return Registry(self._connection, self._queue.keys, plain=self._settings.storage == "plain")
+
+    @property
+    def storage(self) -> str:
+        """How messages and registrations are kept."""
+        return self._settings.storage
+
+    def keep_as(self, storage: str) -> None:
+        """Keep messages and registrations as those do who are here already, whatever the settings say.
+
+        Else each would look for messages where the other puts none. Asked before anything was sent or announced.
+        """
+        if storage != self._settings.storage:
+            self._settings = msgspec.structs.replace(self._settings, storage=storage)
+            self.__dict__.pop("registry", None)
 
     @cached_property
     def messages(self) -> MessageStore:

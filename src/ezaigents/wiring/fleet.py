@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Self
 
 from ezaigents.agents import Agent, AgentFactory, Declared
 from ezaigents.clock import SystemClock
-from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Supervisor, begin
+from ezaigents.engine import Connection, EngineHandle, HostLock, Starting, Supervisor, begin, living_hosts
 from ezaigents.errors import ConfigError, EngineDown
 from ezaigents.home import STATE_VERSION, open_home, state_version
 from ezaigents.queue import Keys, Queue, engine_version
 from ezaigents.records import AgentCard, HostCard
 from ezaigents.runtime import Cache, Delivery, Host, PollDelivery, PushDelivery, make_cache
-from ezaigents.settings import Settings
+from ezaigents.settings import CHOICES_FILE, Settings
 from ezaigents.team import Team
 from ezaigents.wiring.models import Models
 from ezaigents.wiring.runtimes import HostCommand, make_runtime
@@ -66,6 +66,7 @@ class Fleet:
         self._supervising: asyncio.Task[None] | None = None
         self._models: Models | None = None
         self._migrated: tuple[str, ...] = ()
+        self._kept = ""
         self.notes: tuple[str, ...] = ()
         """What whoever started it should be told, once it is ready."""
         self.cards: tuple[AgentCard, ...] = ()
@@ -124,7 +125,9 @@ class Fleet:
         queue = Queue(connection, self._keys, patience_s=_FOR_EVER_S)
         await self._bring_up_to_date(queue)
         simulated_at = await self._simulated_at()
-        self.host = self._make_host(identity, connection, queue, simulated_at)
+        team = Team(settings, connection, queue, SystemClock())
+        await self._keep_as_others(team)
+        self.host = self._make_host(identity, connection, queue, team, simulated_at)
         self._supervise()
         self._leaving.push_async_callback(self._runtime.close)
         await self._runtime.start(simulated_at)
@@ -162,14 +165,25 @@ class Fleet:
         self._leaving.push_async_callback(simulator.close)
         return await simulator.start()
 
-    def _make_host(self, identity: str, connection: Connection, queue: Queue, simulated_at: str) -> Host:
+    async def _keep_as_others(self, team: Team) -> None:
+        """Hosts that work already keep messages in one way, and so do we, whatever was chosen since."""
+        others = living_hosts(self.settings.home_path)
+        if not others.keys() - {self.settings.name}:
+            return
+        for seen in await team.registry.hosts():
+            lives = others.get(seen.card.name) == seen.card.pid != os.getpid()
+            if lives and seen.card.storage != team.storage:
+                team.keep_as(seen.card.storage)
+                self._kept = f"host {seen.card.name} keeps messages in the way {team.storage!r}, and so does this one"
+
+    def _make_host(self, identity: str, connection: Connection, queue: Queue, team: Team, simulated_at: str) -> Host:
         settings, clock = self.settings, SystemClock()
         cache = make_cache(settings, clock)
         cards = providers_paused = halted = None
         if self._given_agents is None:
             self._models = models = Models(settings, queue, clock, os.environ, simulated_at=simulated_at)
             self._leaving.push_async_callback(models.close)
-            self.notes = (*self._migrated, *models.without_effect)
+            self.notes = (*self._migrated, *filter(None, [self._kept]), *models.without_effect)
             declared = models.declared(_local_with(cache))
             self.cards = tuple(one.card for one in declared.values())
             agents = self._runtime.own(declared)
@@ -190,8 +204,8 @@ class Fleet:
             started_ms=clock.wall_ms(),
             started_in_ms=0,
             port=self._port,
+            storage=team.storage,
         )
-        team = Team(settings, connection, queue, clock)
         return Host(
             settings,
             connection,
@@ -213,6 +227,8 @@ class Fleet:
 
     def _switched(self) -> None:
         """Exchange what a running host can exchange for what is chosen now."""
+        if not (self.settings.home_path / CHOICES_FILE).exists():
+            return
         from ezaigents.optimize import in_force
 
         try:

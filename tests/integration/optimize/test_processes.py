@@ -77,3 +77,49 @@ def test_started_one_after_the_other_all_work(place: Place) -> None:
     place.up(EZ_RUNTIME="processes", EZ_START="sequential")
     assert set(_hosts(place)) == _AGENTS
     assert place.ez("run", "--agent", "local", "look", "knots.py").code == 0
+
+
+def test_down_lets_running_tasks_end(apart: Place) -> None:
+    """The word to stop reaches an agent's process twice, and is no hurry: what takes a moment ends."""
+    apart.ez("run", "--agent", "claude", "--no-wait", "greet [fault first_byte_s=2]", "knots.py")
+    wait_until(lambda: apart.json("status")["queue"]["leased"] == 1, "it is at work")
+    assert apart.ez("down").code == 0
+    apart.up("--sim")
+    (task,) = apart.json("tasks")["tasks"]
+    assert task["state"] == "done"
+    assert len(list((apart.home / "tasks" / task["id"]).glob("[0-9]*"))) == 1, "it was tried again"
+
+
+def test_one_that_is_asked_to_stop_by_somebody_else_comes_back(apart: Place) -> None:
+    """Nobody but the first host says that an agent's process is not needed any more."""
+    before = _hosts(apart)
+    os.kill(before["gpt"], signal.SIGTERM)
+    wait_until(lambda: _hosts(apart).get("gpt", before["gpt"]) != before["gpt"], "there is a new one")
+
+
+def test_one_that_cannot_be_started_again_is_tried_again(apart: Place) -> None:
+    """Whatever is in the way: a log that cannot be opened, say."""
+    log = apart.home / "host-main.claude.log"
+    log.unlink()
+    log.mkdir()
+    before = _hosts(apart)["claude"]
+    apart.kill(before)
+    wait_until(lambda: "Is a directory" in (apart.home / "host-main.log").read_text(), "it is told")
+    log.rmdir()
+    wait_until(lambda: "claude" in _hosts(apart), "it is back")
+
+
+def test_none_is_started_in_the_middle_of_a_stop(apart: Place) -> None:
+    """One that died just before the fleet was told to stop stays away."""
+    first = int(apart.json("status")["host"]["pid"])
+    apart.kill(_hosts(apart)["claude"])
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: not apart.processes(), "all have ended")
+    assert "killed" not in (apart.home / "host-main.log").read_text()
+
+
+def test_a_name_that_is_too_long_for_it_is_refused(place: Place) -> None:
+    """Before anything is started, with what it may be."""
+    refused = place.ez("up", "--detach", "--name", "x" * 60, EZ_RUNTIME="processes")
+    assert refused.code == 2
+    assert "letters" in refused.error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from contextlib import closing
 
@@ -151,3 +153,53 @@ def test_without_a_fleet_choosing_is_all_that_happens(place: Place) -> None:
     """Nothing is started, and the next start has it."""
     assert place.ez("switch", "delta-heartbeat", "off").code == 0
     assert not place.processes()
+
+
+def test_what_is_chosen_while_a_fleet_starts_is_in_force_in_it(place: Place) -> None:
+    """It may be read by nobody and heard by nobody; the host looks once more when it is there."""
+    for _ in range(3):
+        starting = place.begin("up", "--detach", EZ_POLL_S="0.05")
+        wait_until(lambda: any("cli.host" in command for command in place.processes().values()), "it starts")
+        assert place.ez("switch", "push-delivery", "off").code == 0
+        starting.communicate(timeout=60)
+        assert starting.returncode == 0
+        wait_until(lambda: _commands_in(place, 0.5) >= 5, "the host polls")
+        place.ez("down")
+        place.ez("switch", "push-delivery", "default")
+
+
+def test_hosts_that_cannot_be_told_are_named(place: Place) -> None:
+    """An engine that stands still: the choice is kept, and what to do is said."""
+    place.up()
+    engine = place.engine_pid()
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        said = place.ez("switch", "push-delivery", "off")
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    assert "could not be told" in said.err
+    assert _switches(place)["push-delivery"] == (False, "ez switch")
+
+
+def test_choices_at_once_are_all_kept(place: Place) -> None:
+    """Nobody's choice is written over by another's."""
+    choosing = [place.begin("switch", name, "off") for name in _NAMES]
+    for one in choosing:
+        one.communicate(timeout=60)
+    assert [one.returncode for one in choosing] == [0] * len(_NAMES)
+    assert {on for on, _ in _switches(place).values()} == {False}
+
+
+def test_messages_go_where_the_running_hosts_look(place: Place) -> None:
+    """Storage is for the next start: until then users, and hosts that come, keep messages as those that are here."""
+    place.up("--sim")
+    place.ez("switch", "compact-storage", "off")
+    assert place.ez("msg", "claude", "use tabs").code == 0
+    with closing(_connection(place)) as connection:
+        keys = Keys(home_id(place.home))
+        assert connection.call("EXISTS", keys.mailbox("claude")) == 1
+        assert connection.call("EXISTS", keys.plain_mail("claude")) == 0
+        other = place.ez("up", "--detach", "--name", "other")
+        assert "keeps messages" in other.err
+        assert connection.call("PTTL", keys.host("other")) > 0
+    assert place.ez("fsck").code == 0

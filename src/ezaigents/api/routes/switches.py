@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import msgspec
 from starlette.requests import Request
@@ -13,8 +12,8 @@ from ezaigents.access import Role
 from ezaigents.api.answers import answer, read_body
 from ezaigents.api.route import Route
 from ezaigents.api.services import Services
-from ezaigents.optimize import SwitchRow, choose, find_switch, in_force, switch_rows, with_choices
-from ezaigents.settings import Settings
+from ezaigents.optimize import SwitchRow, choose, find_switch, in_force, switch_rows
+from ezaigents.settings import Settings, load_settings
 
 
 class Switches(msgspec.Struct, frozen=True):
@@ -30,8 +29,9 @@ class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def rows_of(settings: Settings) -> list[SwitchRow]:
-    """The switches as chosen now, beside what this process has. Reads a file; raises ConfigError."""
-    return switch_rows(with_choices(settings, os.environ), in_force(settings))
+    """The switches as a start would have them now, beside what this process has. Reads files; raises ConfigError."""
+    next_start = load_settings({"home": settings.home, "workspace": settings.workspace})
+    return switch_rows(next_start, in_force(settings))
 
 
 async def switches(request: Request) -> Response:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from click.shell_completion import CompletionItem
 
 from ezaigents.cli.options import json_option
+
+if TYPE_CHECKING:
+    from ezaigents.settings import Settings
 
 _ALL = "all"
 _POSITIONS: dict[str, bool | None] = {"on": True, "off": False, "default": None}
@@ -14,7 +19,7 @@ _POSITIONS: dict[str, bool | None] = {"on": True, "off": False, "default": None}
 def _names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from ezaigents.optimize import SWITCHES
 
-    words = [(switch.name, switch.saves) for switch in SWITCHES]
+    words = [*((switch.name, switch.saves) for switch in SWITCHES), (_ALL, "every one of them")]
     return [CompletionItem(name, help=about) for name, about in words if name.startswith(incomplete)]
 
 
@@ -77,21 +82,24 @@ def _choose(name: str, on: bool | None) -> None:
     open_home(settings.home_path)
     for switch in chosen:
         choose(settings.home_path, switch, on)
-    told = _tell_hosts()
+    told = _tell_hosts(settings)
     for switch in chosen:
-        variable = f"EZ_{switch.setting.upper()}"
-        if os.environ.get(variable):
-            say(f"{switch.name}: {variable} is set in this environment, and outranks the choice where it is")
+        if os.environ.get(switch.variable):
+            say(f"{switch.name}: {switch.variable} is set in this environment, and outranks the choice where it is")
         elif told and (on is None or not switch.is_live):
             say(f"{switch.name}: the running hosts keep what they have until they start again (`ez down`, `ez up`)")
 
 
-def _tell_hosts() -> int:
+def _tell_hosts(settings: Settings) -> int:
     """Have every host of this data folder look what is chosen now; returns how many heard."""
     from ezaigents.cli.fleet import ask_fleet
+    from ezaigents.cli.talk import say
+    from ezaigents.engine import living_hosts
     from ezaigents.errors import EzError
 
     try:
         return ask_fleet(lambda client: client.tell_hosts("switches"))
-    except EzError:  # no fleet runs: its next start reads what is chosen
+    except EzError as error:
+        if living_hosts(settings.home_path):  # else their next start reads what is chosen
+            say(f"the choice is kept, and the hosts could not be told ({error}); type it again once the fleet answers")
         return 0
