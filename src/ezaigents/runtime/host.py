@@ -173,8 +173,7 @@ class Host:
             sweeping = group.create_task(self._sweeper.run())
             beating = group.create_task(self._beat())
             recovering = group.create_task(self._recover())
-            if self._on_switched is not None:
-                self._on_switched()  # what was chosen while we started
+            self._look_at_switches()  # something may have been chosen while we started
             await self._stopping.wait()
             await self._wind_down(claiming, beating)
             # They end by themselves, unless they wait for an engine that is away.
@@ -201,13 +200,16 @@ class Host:
         self._sweeper.gap()
         self._post.on_restored()
         self._heartbeat.repeat()
-        if self._on_switched is not None:
-            self._on_switched()  # we may not have heard of it
+        self._look_at_switches()  # we may not have heard of a choice
+
+    def _look_at_switches(self) -> None:
+        """Before it works there is nothing to exchange, and it looks when it begins; nor is there when it stops."""
+        if self._on_switched is not None and self._group is not None and not self._stopping.is_set():
+            self._on_switched()
 
     def take_delivery(self, delivery: Delivery, *, pushed: bool) -> None:
         """Learn of work this way from now on; what came while it changed is looked for."""
-        if self._group is None or self._stopping.is_set():
-            return
+        assert self._group is not None
         self._delivery.stop()
         self._delivery = delivery
         self._post.exchange(pushed=pushed)
@@ -222,8 +224,6 @@ class Host:
 
     def take_heartbeat(self, settings: Settings) -> None:
         """Beat as these settings say from now on, and once at once: it is not known what others know."""
-        if self._stopping.is_set():
-            return
         former, self._heartbeat = self._heartbeat, self._make_heartbeat(settings)
         self._heartbeat.repeat()
         former.stop()
@@ -410,8 +410,8 @@ class Host:
             self._halt()
         elif word == "keys":
             self._heartbeat.look_now()
-        elif word == "switches" and self._on_switched is not None:
-            self._on_switched()
+        elif word == "switches":
+            self._look_at_switches()
         elif word in ("cancel", "deadline") and len(rest) == 2 and rest[1].isdigit():
             attempt = self._running.get(Held(rest[0], int(rest[1])))
             if attempt is not None:

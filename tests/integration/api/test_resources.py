@@ -78,6 +78,24 @@ def test_an_engine_that_does_not_answer_is_503(settings: Settings, monkeypatch: 
     run(story())
 
 
+def test_a_crowd_waits_for_one_look_that_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who came while it was under way waits for another of his own."""
+    monkeypatch.setattr(sampler, "_LOOK_S", 2.0)
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert (await site.get("/api/health")).status_code == 200
+            site.yard.kill_engine(signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(10):  # each by himself would take twenty seconds
+                    answers = await asyncio.gather(*[site.get("/api/resources") for _ in range(10)])
+            finally:
+                site.yard.kill_engine(signal.SIGCONT)
+            assert {answer.status_code for answer in answers} == {503}
+
+    run(story())
+
+
 def test_metrics_tell_the_same(settings: Settings, tmp_path: Path) -> None:
     """Processes by role, keys by sort, traffic, agents and containers are those of the look."""
     watched = msgspec.structs.replace(settings, docker_socket=str(tmp_path / "d"))

@@ -12,6 +12,7 @@ from tests.leaks import run, until
 
 from ezaigents.agents import Context
 from ezaigents.errors import InputError
+from ezaigents.optimize import choose, find_switch
 from ezaigents.records import Claim, Result, Task
 from ezaigents.settings import Settings
 from ezaigents.team import Message
@@ -183,6 +184,32 @@ def test_mail_is_heard_where_the_first_look_came_to_nothing(settings: Settings) 
             assert heard == ["hello", "hello"]
             patterns = [name for word, name in yard.fleet.host._connection._listening if word == "PSUBSCRIBE"]
             assert len([name for name in patterns if ":mail:" in name]) == 1
+
+    run(story())
+
+
+def test_mail_that_came_before_the_host_listens_is_taken(settings: Settings) -> None:
+    """Written while the host still looked each time, it is found once the host is told instead."""
+    heard: list[str] = []
+
+    async def story() -> None:
+        async def do(claim: Claim, context: Context) -> Result:
+            await context.messages()
+            looked.set()
+            await switched.wait()
+            heard.extend(message.data for message in await context.messages())
+            return Result()
+
+        looked, switched = asyncio.Event(), asyncio.Event()
+        async with working(msgspec.structs.replace(settings, delivery="poll"), agent(do)) as yard:
+            ids = await yard.hand_in()
+            await looked.wait()
+            await yard.client.operator.write_to("a", "hello")
+            choose(settings.home_path, find_switch("push-delivery"), True)
+            yard.fleet.host._on_control("switches")
+            switched.set()
+            await yard.ended(ids)
+            assert heard == ["hello"]
 
     run(story())
 

@@ -11,6 +11,7 @@ from tests.integration.runtime.fleets import DONE, NO_WAKE, Bench, Yard, agent, 
 from tests.leaks import run, until
 
 from ezaigents.agents import Context
+from ezaigents.optimize import choose, find_switch
 from ezaigents.records import Claim, Result, Task, TaskState, lane_of
 from ezaigents.settings import Settings
 
@@ -162,6 +163,28 @@ def test_a_host_stops_while_its_engine_is_away(settings: Settings) -> None:
                 yard.kill_engine(signal.SIGCONT)
         task = await _task_after(settings, ids[0])
         assert not task.state.terminal
+
+    run(story())
+
+
+def test_a_host_stops_while_its_delivery_is_exchanged_on_an_engine_that_stands_still(settings: Settings) -> None:
+    """What was begun for a switch does not hold up the stop."""
+    choose(settings.home_path, find_switch("push-delivery"), False)
+
+    async def story() -> None:
+        async with working(msgspec.structs.replace(settings, delivery="poll"), agent(at_once), judged=False) as yard:
+            await yard.ended(await yard.hand_in())
+            yard.kill_engine(signal.SIGSTOP)
+            try:
+                choose(settings.home_path, find_switch("push-delivery"), True)
+                yard.fleet.host._on_control("switches")
+                await asyncio.sleep(0.05)  # it waits for the engine's answer now
+                assert not yard.fleet.host._exchanging[-1].done()
+                yard.fleet.stop()
+                async with asyncio.timeout(settings.grace_s + settings.lease_s + 5):
+                    await yard.working
+            finally:
+                yard.kill_engine(signal.SIGCONT)
 
     run(story())
 
