@@ -47,6 +47,7 @@ COMMANDS = {
     "dashboard": "Serve the dashboard from a process of its own.",
     "token": "Give programs access to the HTTP API, and take it back.",
     "switch": "Show the optimisations, and turn them on or off.",
+    "scorecard": "Measure what the optimisations are worth here.",
     "sim": "Serve simulated models, for trying things out and for tests.",
     "legacy": "Move over from the old Node.js system, and back.",
     "completion": "Print the completion script of a shell.",

@@ -23,6 +23,7 @@ _ROOMS = (
     "worktrees",
     "monitor",
     "legacy",
+    "scorecard",
 )
 
 

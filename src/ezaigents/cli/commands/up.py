@@ -20,7 +20,12 @@ from ezaigents.cli.options import host_name, whole
 )
 @click.option("--no-dashboard", is_flag=True, help="Run without the dashboard and the HTTP API.")
 @click.option("--sim", is_flag=True, help="Simulated models: scripted answers, no key, no cost; all of it says so.")
-def command(detach: bool, name: str | None, port: float | None, no_dashboard: bool, sim: bool) -> int:
+@click.option(
+    "--life", metavar="FD", type=whole(0, 65535), help="Stop when the other end of this descriptor is closed."
+)
+def command(
+    detach: bool, name: str | None, port: float | None, no_dashboard: bool, sim: bool, life: float | None
+) -> int:
     """Start a fleet here and keep it running.
 
     The fleet serves the workspace you stand in (the git top level, else the folder itself). The dashboard and the API
@@ -33,11 +38,26 @@ def command(detach: bool, name: str | None, port: float | None, no_dashboard: bo
         "dashboard": "off" if no_dashboard else None,
     }
     if detach:
+        if life is not None:
+            raise click.UsageError("--life is for a fleet in the foreground: leave out --detach")
         return _start_aside(words)
     from ezaigents.cli.launch import become_host
 
-    become_host(**words)
+    become_host(**words, life=_open_descriptor(life))
     return 0
+
+
+def _open_descriptor(number: float | None) -> int | None:
+    """The descriptor, which must have come with us."""
+    if number is None:
+        return None
+    import os
+
+    try:
+        os.fstat(int(number))
+    except OSError:
+        raise click.BadParameter(f"descriptor {number:g} is not open here", param_hint="--life") from None
+    return int(number)
 
 
 def _start_aside(words: dict[str, Any]) -> int:
