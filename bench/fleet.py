@@ -1,6 +1,7 @@
-"""A fleet as a user starts it, for measuring from outside. Job: start, find its processes, read /proc, stop.
+"""A fleet as a user starts it, for measuring from outside. Job: start, find its processes, stop.
 
-Not its job: what to measure. Data folders lie on a disk, never in memory: there an fsync would cost nothing.
+Not its job: what to measure; how the kernel and the engine are read is the product's own (`scorecard`). Data folders
+lie on a disk, never in memory: there an fsync would cost nothing.
 """
 
 from __future__ import annotations
@@ -17,43 +18,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
-from ezaigents import monitor
 from ezaigents.engine import BlockingConnection, find_living
-from ezaigents.monitor import with_children
+from ezaigents.scorecard import Measured, cpu_s, disk_folder, filesystem_of, info, memory_of
+from ezaigents.scorecard import family as family_of
 from ezaigents.settings import Settings, load_settings
 
-
-class Measured(msgspec.Struct, frozen=True):
-    """Memory of some processes together, in bytes."""
-
-    rss_bytes: int
-    pss_bytes: int
-    processes: int
-
-
-def filesystem_of(path: Path) -> str:
-    """The type of the file system that holds `path`, such as ext4; "" where that cannot be seen."""
-    found = ("", "")
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
-            _, mount, kind, *_ = line.split(" ")
-            if path.resolve().is_relative_to(mount) and len(mount) >= len(found[0]):
-                found = (mount, kind)
-    return found[1]
-
-
-def _disk_folder() -> str:
-    """The usual folder for temporary files, unless that is memory."""
-    usual = Path(tempfile.gettempdir())
-    return "/var/tmp" if filesystem_of(usual) == "tmpfs" else str(usual)  # noqa: S108 - mkdtemp makes it private
+__all__ = [
+    "Measured", "cpu_s", "engine_connection", "engine_pid", "family", "filesystem_of", "info", "memory_of",
+    "running_fleet", "temporary_settings",
+]  # fmt: skip
 
 
 @contextlib.contextmanager
 def temporary_settings(**flags: object) -> Iterator[Settings]:
     """Settings with a data folder of their own, removed afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="ez-bench-", dir=_disk_folder()))
+    home = Path(tempfile.mkdtemp(prefix="ez-bench-", dir=disk_folder()))
     try:
         yield load_settings({"home": str(home), **flags}, environ={}, cwd=Path.cwd())
     finally:
@@ -128,25 +107,4 @@ def engine_pid(settings: Settings) -> int:
 
 def family(host_pid: int, settings: Settings) -> list[int]:
     """The host, its children at every depth, and the engine."""
-    return sorted({*with_children([host_pid]), engine_pid(settings)})
-
-
-def memory_of(pids: list[int]) -> Measured:
-    """RSS and PSS of processes together, as the product's own monitor reads them."""
-    return Measured(*monitor.memory_of(pids), len(pids))
-
-
-def cpu_s(pids: list[int]) -> float:
-    """Processor seconds, user and system, of processes' living threads together, from schedstat (nanoseconds)."""
-    total = 0
-    for pid in pids:
-        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            total += int(path.read_text(encoding="ascii").split()[0])
-    return total / 1e9
-
-
-def info(connection: BlockingConnection, section: str) -> dict[str, str]:
-    """A section of the engine's INFO."""
-    text: bytes = connection.call("INFO", section)
-    pairs = (line.partition(":") for line in text.decode().splitlines() if not line.startswith("#"))
-    return {name: value for name, _, value in pairs}
+    return family_of(host_pid, engine_pid(settings))

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from bench.fleet import engine_connection, running_fleet, temporary_settings
-from bench.idle import Window, quiet_window
 from bench.line import result
 from ezaigents.agents.catalog import declared_agents
 from ezaigents.clock import SystemClock
@@ -27,6 +26,7 @@ from ezaigents.queue import Keys
 from ezaigents.records import AgentCard, HostCard
 from ezaigents.runtime.health import Checkup, HealthBook
 from ezaigents.runtime.heartbeat import make_heartbeat
+from ezaigents.scorecard import Window, quiet_window
 from ezaigents.settings import Settings, load_settings
 from ezaigents.team import Registry
 

@@ -1,18 +1,19 @@
-"""The form of a result: one JSON line with what is needed to believe it. Job: facts about the machine, percentiles."""
+"""The form of a result: one JSON line with what is needed to believe it. Job: facts about the machine."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ezaigents.scorecard import percentile
+
+__all__ = ["ROOT", "percentile", "result", "show", "versions_of"]
 ROOT = Path(__file__).parent.parent
 
 
@@ -49,12 +50,6 @@ def versions_of(*distributions: str) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "-"
     return found
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value below which `percent` of them lie (nearest rank); `values` is not empty."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def _commit() -> str:

@@ -18,10 +18,10 @@ import msgspec
 
 from bench.fleet import filesystem_of, info, temporary_settings
 from bench.line import result
-from bench.queue_rates import fsync_ms
 from ezaigents.engine import BlockingConnection, Connection, EngineHandle, begin
 from ezaigents.home import open_home
 from ezaigents.queue import Keys, Queue
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 from ezaigents.team.inbox import Inbox
 from ezaigents.team.letters import Letter, MessageStore

@@ -23,10 +23,11 @@ from bench.fleet import filesystem_of, running_fleet, temporary_settings
 from bench.line import ROOT, result, show
 from bench.open_engine import open_engine
 from bench.peer_systems import IN_FLIGHT, SETTINGS
-from bench.queue_rates import fsync_ms, run_record, specs
+from bench.queue_rates import run_record, specs
 from ezaigents.client import Client
 from ezaigents.home import open_home
 from ezaigents.records import Run, TaskSpec
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 
 _TASKS = int(os.environ.get("BENCH_PEER_TASKS", "10000"))

@@ -21,9 +21,10 @@ import msgspec
 from bench.delay_proxy import delayed
 from bench.fleet import filesystem_of, running_fleet, temporary_settings
 from bench.line import percentile, result
-from bench.queue_rates import fsync_ms, run_record, specs
+from bench.queue_rates import run_record, specs
 from ezaigents.client import Client
 from ezaigents.engine import BlockingConnection, begin, parse_url
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 
 _TASKS = int(os.environ.get("BENCH_PICKUPS", "1000"))

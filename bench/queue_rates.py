@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -27,7 +26,7 @@ from bench.fleet import (
     running_fleet,
     temporary_settings,
 )
-from bench.line import percentile, result
+from bench.line import result
 from ezaigents.client import Client
 from ezaigents.clock import SystemClock
 from ezaigents.engine import EngineHandle, HostLock, begin
@@ -35,24 +34,11 @@ from ezaigents.home import home_id
 from ezaigents.ids import IdMaker
 from ezaigents.queue.fsck import check
 from ezaigents.records import Run, TaskKind, TaskSpec
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 from ezaigents.workspace import place_id
 
 _TASKS = int(os.environ.get("BENCH_TASKS", "100000"))
-
-
-def fsync_ms(folder: Path) -> float:
-    """The median time of fdatasync after a write of 500 bytes in `folder`, in ms, of 200."""
-    times = []
-    fd = os.open(folder / "fsync.tmp", os.O_CREAT | os.O_WRONLY, 0o600)
-    for _ in range(200):
-        os.write(fd, b"x" * 500)
-        began_s = time.perf_counter()
-        os.fdatasync(fd)
-        times.append(time.perf_counter() - began_s)
-    os.close(fd)
-    (folder / "fsync.tmp").unlink()
-    return percentile(times, 50) * 1000
 
 
 def specs(settings: Settings, run_id: str, count: int, *, agent: str = "null0", payload: str = "") -> list[TaskSpec]:

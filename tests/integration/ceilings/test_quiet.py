@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from bench.fleet import engine_connection, family, running_fleet, temporary_settings
-from bench.idle import Window, quiet_window
 
+from ezaigents.scorecard import Window, quiet_window
 from ezaigents.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("byte_code")
