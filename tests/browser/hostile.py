@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 from tests.browser.fleet import RULES, Fleet, running
+from tests.unit.scorecard.measured import hostile
 
 from ezaigents.access import Access, Role
+from ezaigents.scorecard import folder_of, keep, keep_of, read_prices
 
 PAYLOAD = "\"'><script>hostile=1</script><img src=x onerror=hostile=1>"
 SHOWN = "onerror=hostile=1"
@@ -44,6 +46,7 @@ def hostile_fleet(folder: Path) -> Iterator[tuple[Fleet, dict[str, list[str]]]]:
         for words in (("msg", "claude"), ("notes", "add")):
             done = fleet.place.ez(*words, f"{PAYLOAD} {_LONG}")
             assert done.code == 0, done.err
+        keep(keep_of(hostile(f"{PAYLOAD} {_LONG}"), read_prices()), folder_of(fleet.place.home, "x"))
         tasks = [
             fleet.finish(f"Change {PAYLOAD} {_LONG}", _FILE),
             fleet.finish(f"Refuse {PAYLOAD}", _FILE),

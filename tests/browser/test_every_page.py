@@ -41,7 +41,15 @@ _BRIGHTNESS = """() => {
   return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
 }"""
 
-_SHOWN_LEAST = {"/tasks": 1, "/tasks/{id}": 4, "/problems": 1, "/messages": 1, "/queue": 1, "/runs/{id}": 1}
+_SHOWN_LEAST = {
+    "/tasks": 1,
+    "/tasks/{id}": 4,
+    "/problems": 1,
+    "/messages": 1,
+    "/queue": 1,
+    "/runs/{id}": 1,
+    "/scorecard": 1,
+}
 """On so many addresses of these, what is hostile stands in the middle of the page."""
 Each = Callable[[str], list[Page]]
 Sampled = tuple[Fleet, dict[str, list[str]]]

@@ -18,6 +18,7 @@ import pytest
 from tests.integration.api.site import are_guarded
 from tests.integration.runtime.fleets import Yard, agent, at_once, working
 from tests.leaks import run, until
+from tests.unit.scorecard.measured import hostile, measuring
 
 from ezaigents.access import Access, Role
 from ezaigents.agents import Agent, Context, Declared, TaskFailed
@@ -26,6 +27,7 @@ from ezaigents.clock import SystemClock
 from ezaigents.dashboard import load_site
 from ezaigents.dashboard.pages import PAGES
 from ezaigents.records import AgentCard, Claim, Result
+from ezaigents.scorecard import folder_of, keep, keep_of, read_prices
 from ezaigents.settings import Settings
 from ezaigents.team import Notes
 
@@ -113,6 +115,7 @@ def test_hostile_text_is_only_ever_text(settings: Settings) -> None:
             Notes(settings.home_path / "notes", SystemClock(), keep_days=1).add(
                 site.yard.client.place, HOSTILE, author=HOSTILE
             )
+            keep(keep_of(hostile(HOSTILE), read_prices()), folder_of(settings.home_path, "x"))
             split = [f"/tasks/{one}?view=split" for one in ids]
             shown = 0
             for path in [*pages(*ids, run=tasks[0].run), f"/tasks?q={HOSTILE}", *split]:
@@ -141,6 +144,27 @@ def test_empty_pages_say_what_to_do_first(settings: Settings) -> None:
             assert "No file is held" in (await site.get("/files")).text
             assert "No model was called" in (await site.get("/costs")).text
             assert "Nothing is measured while nobody looks" in (await site.get("/resources")).text
+            assert "No scorecard is kept here" in (await site.get("/scorecard")).text
+
+    run(story())
+
+
+def test_the_newest_scorecard_is_shown_and_told(settings: Settings) -> None:
+    """With its bars and verdicts; one that was spoilt says so, and the page is there all the same."""
+    folder = folder_of(settings.home_path, "x")
+
+    async def story() -> None:
+        async with open_site(settings) as site:
+            assert (await site.get("/api/scorecard")).status_code == 404
+            keep(keep_of(measuring(), read_prices()), folder)
+            shown = (await site.get("/scorecard")).text
+            assert shown.count("<svg") > 3
+            assert "FAIL" in shown
+            told = (await site.get("/api/scorecard")).json()
+            assert (told["kind"], len(told["boxes"]), "samples" in told) == ("quick", 7, False)
+            (folder / "scorecard.json").write_bytes(b"{")
+            assert "is no scorecard" in (await site.get("/scorecard")).text
+            assert "is no scorecard" in (await site.get("/api/scorecard")).text
 
     run(story())
 

@@ -10,11 +10,12 @@ from ezaigents.dashboard.pages.messages import ROUTES as _MESSAGES
 from ezaigents.dashboard.pages.problems import ROUTES as _PROBLEMS
 from ezaigents.dashboard.pages.resources import ROUTES as _RESOURCES
 from ezaigents.dashboard.pages.run import ROUTES as _RUN
+from ezaigents.dashboard.pages.scorecard import ROUTES as _SCORECARD
 from ezaigents.dashboard.pages.settings import ROUTES as _SETTINGS
 from ezaigents.dashboard.pages.switches import ROUTES as _SWITCHES
 from ezaigents.dashboard.pages.task import ROUTES as _TASK
 from ezaigents.dashboard.pages.tasks import ROUTES as _TASKS
 
 _WORK = (*_TASKS, *_TASK, *_RUN, *_BACKLOG, *_HAND_IN)
-_ITSELF = (*_RESOURCES, *_SETTINGS, *_SWITCHES)
+_ITSELF = (*_RESOURCES, *_SCORECARD, *_SETTINGS, *_SWITCHES)
 PAGES = (*_FLEET, *_WORK, *_MESSAGES, *_FILES, *_PROBLEMS, *_COSTS, *_ITSELF, *_ASSETS)
