@@ -70,6 +70,7 @@ class DeltaHeartbeat:
         self._told_at_s = clock.monotonic_s()
 
     async def run(self) -> None:
+        self._shown = self._card()  # as it was announced; it was not whole yet when this was made
         while (late_s := await self._rounds.next()) is not None:
             await self._tell(self._checkup.look(late_s))
 

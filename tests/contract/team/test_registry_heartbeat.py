@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.contract.queue.rig import Rig, wait_until
 from tests.contract.team.test_registry import card, seen, silent_for
 
 from ezaigents.clock import SystemClock
 from ezaigents.engine import Connection
-from ezaigents.records import Health
+from ezaigents.records import Health, HostCard
 from ezaigents.runtime.health import Checkup, HealthBook
 from ezaigents.runtime.heartbeat import DeltaHeartbeat, FullHeartbeat, Heartbeat
 from ezaigents.team.presence import State, agent_presence, presence
@@ -88,6 +89,35 @@ async def test_what_ails_an_agent_is_seen_by_others_and_goes_again(rig: Rig, hom
         await wait_until(is_ill)
         host.book.succeeded("a")
         await wait_until(is_well)
+
+
+async def test_a_card_that_was_just_announced_is_not_announced_again(rig: Rig, home: Path) -> None:
+    """A heartbeat is made before the card is whole; looking at what was announced since is no change."""
+    host = Host(rig.connection, rig, home)
+    now, looks = card(), 0
+
+    def looked() -> HostCard:
+        nonlocal looks
+        looks += 1
+        return now
+
+    heartbeat = DeltaHeartbeat(host.registry, looked, host.checkup, SystemClock(), look_s=_SOON_S, beat_s=_NEVER_S)
+    now = msgspec.structs.replace(now, started_in_ms=now.started_in_ms + 300)
+    await host.registry.announce(now)
+    written = await _writes(rig)
+    async with _beating(heartbeat):
+
+        async def has_looked() -> bool:
+            return looks > 5
+
+        await wait_until(has_looked)
+    assert await _writes(rig) == written
+
+
+async def _writes(rig: Rig) -> int:
+    """How often a hash was written, by the engine's count."""
+    stats: bytes = await rig.raw("INFO", "commandstats")
+    return int(stats.partition(b"cmdstat_hset:calls=")[2].partition(b",")[0])
 
 
 async def test_an_engine_that_forgot_everything_hears_the_card_again(rig: Rig, home: Path) -> None:
