@@ -22,9 +22,10 @@ from pathlib import Path
 from bench.fleet import engine_connection, filesystem_of, running_fleet, temporary_settings
 from bench.line import percentile, result
 from bench.old_server import entry, fill, old_server
-from bench.queue_rates import fsync_ms, run_record, specs
+from bench.queue_rates import run_record, specs
 from ezaigents.client import Client
 from ezaigents.engine import Address, BlockingConnection
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 
 _TASKS = int(os.environ.get("BENCH_LEGACY_TASKS", "500"))

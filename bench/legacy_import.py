@@ -21,10 +21,10 @@ from pathlib import Path
 from bench.fleet import filesystem_of, running_fleet, temporary_settings
 from bench.line import result
 from bench.old_server import fill, old_server
-from bench.queue_rates import fsync_ms
 from ezaigents.client import Client
 from ezaigents.engine import Address
 from ezaigents.queue.fsck import check
+from ezaigents.scorecard import fsync_ms
 from ezaigents.settings import Settings
 
 _ENTRIES = int(os.environ.get("BENCH_LEGACY_ENTRIES", "100000"))

@@ -1,6 +1,6 @@
-"""Processes from outside, by /proc. Job: which belong to a host, their memory, their processor time. Linux only.
+"""Processes from outside, by /proc. Job: those of a host by what they are, and their processor time. Linux only.
 
-Kept in one file so that it can be exchanged for another reader of the same figures. Not its job: when to look.
+Which there are and what they hold is the monitor's reading. Not its job: when to look.
 Source: proc(5).
 """
 
@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+
+from ezaigents import monitor
+from ezaigents.monitor import with_children
 
 _PROC = Path("/proc")
 _HOST = b"ezaigents.cli.host"
@@ -47,14 +50,7 @@ def can_be_read() -> bool:
 
 def family(host_pid: int, engine_pid: int) -> list[int]:
     """A host, its children at every depth, and the engine."""
-    parents: dict[int, int] = {}
-    for path in _PROC.glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(path.parent.name)] = int(_fields(path)[1])
-    found = {host_pid}
-    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= grown
-    return sorted(found | {engine_pid})
+    return sorted({*with_children([host_pid]), engine_pid})
 
 
 def parts_of(host_pid: int, engine_pid: int) -> Parts:
@@ -67,19 +63,8 @@ def parts_of(host_pid: int, engine_pid: int) -> Parts:
 
 def memory_of(pids: Iterable[int]) -> Measured:
     """RSS and PSS of processes together; one that has ended meanwhile counts nothing."""
-    rss = pss = count = 0
-    for pid in pids:
-        try:
-            text = (_PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # as the engine's own child when it has rewritten its log
-        count += 1
-        for line in text.splitlines():
-            if line.startswith("Rss:"):
-                rss += int(line.split()[1]) * 1024
-            elif line.startswith("Pss:"):
-                pss += int(line.split()[1]) * 1024
-    return Measured(rss, pss, count)
+    known = list(pids)
+    return Measured(*monitor.memory_of(known), len(known))
 
 
 def cpu_s(pids: Iterable[int]) -> float:
