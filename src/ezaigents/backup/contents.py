@@ -35,6 +35,7 @@ KEPT = (
     "ledger",
     "audit",
     "legacy",
+    "scorecards",
 )
 """Files and folders of the data folder, in the order in which they are read."""
 _BACKWARDS = "audit"
