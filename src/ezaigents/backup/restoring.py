@@ -22,8 +22,10 @@ from ezaigents.backup.enginelog import LOG_FOLDER, is_log_name
 from ezaigents.backup.errors import Damaged, NoRoom, TooNew
 from ezaigents.backup.making import ENGINE_FOLDER
 from ezaigents.backup.manifest import KIND_KEYS, KIND_LOG
+from ezaigents.backup.placing import placed, put_in_place, remove, take_back
 from ezaigents.backup.reading import Archive
 from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life, staged_settings
+from ezaigents.backup.writing import NO_ROOM
 from ezaigents.engine import open_lock, stop_orphan, take_lock
 from ezaigents.errors import ConfigError, RetryLater
 from ezaigents.home import RESTORING, STATE_VERSION, home_id
@@ -32,7 +34,6 @@ from ezaigents.workspace import sync_folder
 
 _STAGED = "data"
 _LOCK = "lock"
-_PLACING = "placing"
 _DONE = ".restored"
 _ID = re.compile(r"[0-9a-f]{12}")
 _SPARE_BYTES = 16 * 1024 * 1024
@@ -70,7 +71,7 @@ def restore_backup(
                 raise Damaged(path, "its id is not the one it says it has")
             os.sync()
             settled = bring_to_life(settings, staged, archive.manifest)
-            _put_in_place(settings.home_path, staged)
+            _finish(settings.home_path, staged)
         return Restored(
             home=settings.home, files=members, size_bytes=archive.size_bytes, took_s=time.monotonic() - began_s,
             made_ms=archive.manifest.made_ms, tasks=settled.tasks, released=settled.released, notes=settled.notes,
@@ -109,34 +110,65 @@ def _aside(settings: Settings) -> Iterator[Path]:
     home = settings.home_path
     made = not home.exists()
     restoring = home / RESTORING
-    lock = -1
-    try:
+    with _translated(home):
         _refuse_in_use(home)
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home.chmod(0o700)
-        restoring.mkdir(mode=0o700, exist_ok=True)
-        lock = open_lock(restoring / _LOCK)
-        if not take_lock(lock, 0):
-            raise RetryLater(f"another restore into {home} is at work; wait for it")
-        _clear_up(settings)
-    except OSError as error:
-        raise ConfigError(f"data folder {home} cannot be used: {error.strerror}; set EZ_HOME to another") from error
-    except RetryLater:
-        os.close(lock)
-        raise
+        lock = _locked(home)
     try:
-        staged = restoring / _STAGED
-        staged.mkdir(mode=0o700)
-        yield staged
-    except BaseException:
-        _clear_up(settings)
-        shutil.rmtree(restoring, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):
-                home.rmdir()
-        raise
+        _refuse_now_in_use(home)
+        try:
+            with _translated(home):
+                _clear_up(settings)
+                staged = restoring / _STAGED
+                staged.mkdir(mode=0o700)
+                yield staged
+        except BaseException:
+            _clear_up(settings)
+            shutil.rmtree(restoring, ignore_errors=True)
+            if made:
+                with contextlib.suppress(OSError):
+                    home.rmdir()
+            raise
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def _translated(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoom(home, error.strerror or "no room") from error
+        raise ConfigError(f"data folder {home} cannot be used: {error.strerror}; set EZ_HOME to another") from error
+
+
+def _locked(home: Path) -> int:
+    """The lock of the one restore that may be at work here, taken. Raises RetryLater."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.chmod(0o700)
+    (home / RESTORING).mkdir(mode=0o700, exist_ok=True)
+    path = home / RESTORING / _LOCK
+    lock = open_lock(path)
+    try:
+        if not take_lock(lock, 0):
+            raise RetryLater(f"another restore into {home} is at work; wait for it")
+        if not path.exists() or path.stat().st_ino != os.fstat(lock).st_ino:
+            raise RetryLater(f"another restore into {home} has just come to its end; look at what it left there")
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _refuse_now_in_use(home: Path) -> None:
+    """Look once more, now that no other restore can begin: what was empty may be a living data folder by now."""
+    try:
+        _refuse_in_use(home)
+    except ConfigError:
+        restoring = home / RESTORING
+        if [path.name for path in restoring.iterdir()] == [_LOCK]:
+            shutil.rmtree(restoring)  # it is ours, and nobody could use the folder while it is there
+        raise
 
 
 def _refuse_in_use(home: Path) -> None:
@@ -145,10 +177,8 @@ def _refuse_in_use(home: Path) -> None:
         return
     if not home.is_dir():
         raise ConfigError(f"{home} is no folder; set EZ_HOME to one that is empty or not there")
-    names = sorted(path.name for path in home.iterdir())
-    if RESTORING in names:
-        ours = {RESTORING, LOG_FOLDER, *KEPT} if (home / RESTORING / _PLACING).exists() else {RESTORING}
-        names = [name for name in names if name not in ours]
+    ours = {RESTORING, *placed(home, home / RESTORING)}
+    names = sorted(path.name for path in home.iterdir() if path.name not in ours)
     if names:
         raise ConfigError(
             f"{home} is not empty ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}), and a restore never "
@@ -162,19 +192,8 @@ def _clear_up(settings: Settings) -> None:
     staged = restoring / _STAGED
     if staged.exists():
         stop_orphan(staged_settings(settings, staged))
-    if (restoring / _PLACING).exists():
-        for name in (LOG_FOLDER, *KEPT):
-            _remove(home / name)
-        sync_folder(home)
-        (restoring / _PLACING).unlink()
-    _remove(staged)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    take_back(home, restoring)
+    remove(staged)
 
 
 def _refuse_little_room(folder: Path, needed_bytes: int) -> None:
@@ -206,14 +225,10 @@ def _unpack(archive: Archive, staged: Path, progress: Callable[[int], None]) -> 
         progress(place.at)
 
 
-def _put_in_place(home: Path, staged: Path) -> None:
-    """Rename every entry to where it belongs. From the first to the last of it `.restoring` says so."""
-    (staged.parent / _PLACING).touch()
-    sync_folder(staged.parent)
-    for name in (LOG_FOLDER, *KEPT):
-        with contextlib.suppress(FileNotFoundError):
-            (staged / name).rename(home / name)
-    sync_folder(home)
+def _finish(home: Path, staged: Path) -> None:
+    """Move every entry to where it belongs. From the first to the last of it `.restoring` says so."""
+    _refuse_in_use(home)
+    put_in_place(home, staged)
     # With this one rename the state is whole; what is left in the folder is only to be thrown away.
     done = home / _DONE
     staged.parent.rename(done)

@@ -31,7 +31,7 @@ _PAUSE_LEAST_S, _PAUSE_MOST_S = 0.005, 0.1
 _DRAFT_END = ".ez-part"
 _DRAFT_YOUNG_S = 60.0
 """One that was made a moment ago may not have been locked yet."""
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ArchiveWriter:
@@ -129,7 +129,7 @@ class ArchiveWriter:
         try:
             yield
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise NoRoom(self.target, error.strerror or "no room") from error
             raise ConfigError(
                 f"{self.target} cannot be written: {error.strerror}; name a file in a folder of yours"

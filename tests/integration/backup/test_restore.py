@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.backup.disturbed import disturbed, inhabit
 from tests.integration.backup.states import assert_sound, new_run, queue_of, settings_of, specs
 from tests.unit.backup.archives import archive_at
 
 from ezaigents.backup import Damaged, TooNew, make_backup, restore_backup
 from ezaigents.budget import Budget
-from ezaigents.engine import begin, find_orphan
+from ezaigents.engine import begin, find_orphan, stop_orphan
 from ezaigents.errors import ConfigError, GiveUp, LimitReached
 from ezaigents.home import RESTORING, STATE_FILE, home_id, open_home, stamp_state, state_version
 from ezaigents.queue import Held, Keys, Queue
@@ -25,6 +26,7 @@ from ezaigents.records import Result, TaskState
 _PROGRAM = """
 import os, signal, sys
 from pathlib import Path
+from tests.integration.backup.disturbed import disturbed, inhabit
 from tests.integration.backup.states import settings_of
 from ezaigents.backup import restore_backup
 calls = 0
@@ -50,8 +52,8 @@ def there(tmp_path: Path) -> Iterator[Path]:
     """A data folder to restore into; no engine is left on it, nor on what lies aside in it."""
     home = tmp_path / "there"
     yield home
-    for folder in (home, home / RESTORING / "data"):
-        assert find_orphan(settings_of(folder)) is None
+    left = [stop_orphan(settings_of(folder)) for folder in (home, home / RESTORING / "data")]
+    assert left == [False, False]
 
 
 async def _fill(home: Path) -> None:
@@ -147,20 +149,70 @@ def test_killed_with_its_engine_at_work_it_begins_anew(backup: Path, there: Path
     assert not (there / RESTORING).exists()
 
 
-@pytest.mark.parametrize("moved", [1, 2, 3])
-def test_killed_between_two_renames_it_begins_anew(moved: int, backup: Path, there: Path) -> None:
+@pytest.mark.parametrize(
+    ("event", "end"),
+    [
+        ("os.link", "data/id"),
+        ("os.rename", "data/tasks"),
+        ("os.rename", "data/appendonlydir"),
+        ("os.rename", RESTORING),
+    ],
+)
+def test_killed_between_two_moves_it_begins_anew(event: str, end: str, backup: Path, there: Path) -> None:
     """With some of it in its place, nothing can use the folder, and the same command makes it whole."""
-    restore_backup(settings_of(there), backup)
-    entries = sorted(there.iterdir())
-    staged = there / RESTORING / "data"
-    staged.mkdir(parents=True)
-    (there / RESTORING / "placing").touch()
-    for path in entries[moved:]:
-        path.rename(staged / path.name)
+    disturbed("kill", event, end, 1, there, backup)
     with pytest.raises(ConfigError, match="cut short"):
         open_home(there)
     restore_backup(settings_of(there), backup)
     assert _restored(there) == _WHOLE
+
+
+def test_what_came_to_a_half_restored_folder_is_left_alone(backup: Path, there: Path) -> None:
+    """The next restore takes back what the killed one placed, and refuses a stranger's file under a name of ours."""
+    disturbed("kill", "os.rename", "appendonlydir", 1, there, backup)
+    (there / "tasks").rename(there / "mine")
+    (there / "tasks").mkdir()
+    with pytest.raises(ConfigError, match=r"not empty \(mine, tasks\)"):
+        restore_backup(settings_of(there), backup)
+    assert sorted(path.name for path in there.iterdir()) == [".restoring", "id", "mine", "state", "tasks"]
+
+
+def _is_as_inhabited(home: Path) -> bool:
+    names = sorted(path.relative_to(home).as_posix() for path in home.rglob("*"))
+    return names == ["id", "tasks", "tasks/t", "tasks/t/x"] and home_id(home) == "ba9876543210"
+
+
+def test_who_came_during_a_restore_loses_nothing(backup: Path, there: Path) -> None:
+    """A fleet that began on the folder before anything was placed keeps all of it, and can use it."""
+
+    def inhabited(what: str, _done: int) -> None:
+        if what == "restored" and not (there / "id").exists():
+            inhabit(there)
+
+    with pytest.raises(ConfigError, match=r"not empty \(id, tasks\)"):
+        restore_backup(settings_of(there), backup, progress=inhabited)
+    assert _is_as_inhabited(there)
+
+
+def test_a_restore_that_came_second_leaves_the_first_alone(backup: Path, there: Path) -> None:
+    """One that looked at an empty folder, and got its lock when another restore had just ended, ends too."""
+    done = disturbed("inhabit", "fcntl.flock", f"{RESTORING}/lock", 1, there, backup)
+    assert "RetryLater: another restore" in done.stderr
+    assert _is_as_inhabited(there)
+
+
+def test_the_folder_is_looked_at_again_under_the_lock(backup: Path, there: Path) -> None:
+    """What somebody put there between the first look and the lock is seen, and the folder can be used."""
+    done = disturbed("inhabit", "os.mkdir", RESTORING, 1, there, backup)
+    assert "ConfigError" in done.stderr
+    assert _is_as_inhabited(there)
+
+
+@pytest.mark.parametrize(("event", "end"), [("os.link", "data/state"), ("os.rename", RESTORING)])
+def test_a_disk_that_is_full_at_the_end_is_said(event: str, end: str, backup: Path, there: Path) -> None:
+    """An error of the system while entries are moved is one of ours, and nothing is left."""
+    assert "NoRoom" in disturbed("fail", event, end, 1, there, backup).stderr
+    assert not there.exists()
 
 
 def test_a_damaged_backup_writes_nothing(backup: Path, there: Path, tmp_path: Path) -> None:
