@@ -20,8 +20,7 @@ from ezaigents.backup.writing import ArchiveWriter
 from ezaigents.budget.fsck import mend_budget
 from ezaigents.codec import from_pack, to_pack
 from ezaigents.engine import Connection, begin
-from ezaigents.errors import ConfigError
-from ezaigents.queue import RESTORING_WORD, Keys, Queue
+from ezaigents.queue import Keys, Queue
 from ezaigents.queue.fsck import repair, scan, sort_of
 from ezaigents.settings import Settings
 
@@ -82,28 +81,11 @@ async def records_in(folder: Path) -> Records:
         number += 1
 
 
-async def refuse_occupied(queue: Queue, keys: Keys) -> None:
-    """Raise ConfigError where the namespace holds keys; those of a restore that was cut short are taken away."""
-    if RESTORING_WORD.encode() in (await queue.read("GET", keys.state()) or b""):
-        async for found in scan(queue):
-            left = [key for key in found if key != keys.state().encode()]
-            if left:
-                await queue.put("DEL", *left)
-        return
-    async for found in scan(queue):
-        if found:
-            raise ConfigError(
-                f"the engine holds keys in the namespace of this backup already (such as {found[0].decode()[:80]}), "
-                "and a restore never overwrites: set EZ_NAMESPACE to a new one, or EZ_REDIS_URL to another engine"
-            )
-
-
-async def load(queue: Queue, records: Records, version: int) -> list[str]:
+async def load(queue: Queue, records: Records) -> list[str]:
     """Write the records and rebuild everything that is made from them; returns what the rebuilding could not derive.
 
-    Until it has come to its end, the namespace says that it is being restored, and no host starts on it.
+    To be called in a namespace that was taken (`namespace.py`).
     """
-    await queue.put("SET", queue.keys.state(), f"{version} {RESTORING_WORD}")
     counted: dict[bytes, bytes] = {}
     tasks = set[str]()
     async for batch in records:
@@ -124,7 +106,6 @@ async def load(queue: Queue, records: Records, version: int) -> list[str]:
         "HSET", queue.keys.counters(), "accepted", accepted, *[part for pair in gone.items() for part in pair]
     )
     said = [*await repair(queue), *await mend_budget(queue)]
-    await queue.put("SET", queue.keys.state(), str(version))
     return [line for line in said if "LOST" in line]
 
 

@@ -22,6 +22,7 @@ from ezaigents.backup.enginelog import LOG_FOLDER, is_log_name
 from ezaigents.backup.errors import Damaged, NoRoom, TooNew
 from ezaigents.backup.making import ENGINE_FOLDER
 from ezaigents.backup.manifest import KIND_KEYS, KIND_LOG
+from ezaigents.backup.namespace import NamespaceClaim, is_claimed
 from ezaigents.backup.placing import placed, put_in_place, remove, take_back
 from ezaigents.backup.reading import Archive
 from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life, staged_settings
@@ -58,7 +59,8 @@ def restore_backup(
     """Restore `path` into the data folder, which must be empty or not there. `progress`: (what, bytes done).
 
     Raises NotABackup, Damaged, TooNew for the file; ConfigError for a target that is in use or holds anything;
-    NoRoom; and what starting the engine raises. Whatever it raises, the data folder is as it was.
+    NoRoom; and what starting the engine raises. Whatever it raises, the data folder is as it was, and the namespace of
+    an external engine is empty; where that cannot be reached, `.restoring` stays, and nothing starts there.
     """
     began_s = time.monotonic()
     with Archive(path) as archive:
@@ -70,8 +72,9 @@ def restore_backup(
             if home_id(staged) != archive.manifest.id:
                 raise Damaged(path, "its id is not the one it says it has")
             os.sync()
-            settled = bring_to_life(settings, staged, archive.manifest)
-            _finish(settings.home_path, staged)
+            with NamespaceClaim(settings, archive.manifest, staged.parent) as claim:
+                settled = bring_to_life(settings, staged, archive.manifest, claim.id)
+                _finish(settings.home_path, staged, claim)
         return Restored(
             home=settings.home, files=members, size_bytes=archive.size_bytes, took_s=time.monotonic() - began_s,
             made_ms=archive.manifest.made_ms, tasks=settled.tasks, released=settled.released, notes=settled.notes,
@@ -123,7 +126,8 @@ def _aside(settings: Settings) -> Iterator[Path]:
                 yield staged
         except BaseException:
             _clear_up(settings)
-            shutil.rmtree(restoring, ignore_errors=True)
+            if not is_claimed(restoring):
+                shutil.rmtree(restoring, ignore_errors=True)
             if made:
                 with contextlib.suppress(OSError):
                     home.rmdir()
@@ -225,10 +229,11 @@ def _unpack(archive: Archive, staged: Path, progress: Callable[[int], None]) -> 
         progress(place.at)
 
 
-def _finish(home: Path, staged: Path) -> None:
+def _finish(home: Path, staged: Path, claim: NamespaceClaim) -> None:
     """Move every entry to where it belongs. From the first to the last of it `.restoring` says so."""
     _refuse_in_use(home)
     put_in_place(home, staged)
+    claim.open()
     # With this one rename the state is whole; what is left in the folder is only to be thrown away.
     done = home / _DONE
     staged.parent.rename(done)

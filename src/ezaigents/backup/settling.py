@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from ezaigents.backup.enginekeys import load, records_in, records_of, refuse_occupied
+from ezaigents.backup.enginekeys import load, records_in, records_of
 from ezaigents.backup.manifest import KIND_LOG, Manifest
+from ezaigents.backup.namespace import take_namespace
 from ezaigents.backup.records import Records
 from ezaigents.engine import Connection, EngineHandle, begin
 from ezaigents.errors import EzError, GiveUp
@@ -37,21 +38,23 @@ def staged_settings(settings: Settings, staged: Path) -> Settings:
     return msgspec.structs.replace(settings, home=str(staged), redis_url="")
 
 
-def bring_to_life(settings: Settings, staged: Path, manifest: Manifest) -> Settled:
+def bring_to_life(settings: Settings, staged: Path, manifest: Manifest, claim: str) -> Settled:
     """Have the engine of these settings hold the state that was unpacked in `staged`.
 
+    `claim`: the id by which an external engine's namespace is this restore's; it stays marked with it.
     Raises GiveUp when the engine cannot read it, ConfigError when an external one holds keys of the namespace.
     """
     if not manifest.engine:
         return Settled()
-    return asyncio.run(_Revival(settings, staged, manifest).run())
+    return asyncio.run(_Revival(settings, staged, manifest, claim).run())
 
 
 class _Revival:
-    def __init__(self, settings: Settings, staged: Path, manifest: Manifest) -> None:
+    def __init__(self, settings: Settings, staged: Path, manifest: Manifest, claim: str) -> None:
         self._settings = settings
         self._staged = staged
         self._manifest = manifest
+        self._claim = claim
         self._keys = Keys(settings.namespace or manifest.id)
 
     async def run(self) -> Settled:
@@ -91,9 +94,12 @@ class _Revival:
         return queue
 
     async def _loaded(self, queue: Queue, records: Records) -> Settled:
-        await refuse_occupied(queue, self._keys)
-        notes = await load(queue, records, self._manifest.state)
-        return msgspec.structs.replace(await settle(queue), notes=tuple(notes))
+        await take_namespace(queue, self._manifest.state, self._claim)
+        notes = await load(queue, records)
+        settled = await settle(queue)
+        if not self._settings.redis_url:
+            await queue.put("SET", queue.keys.state(), str(self._manifest.state))
+        return msgspec.structs.replace(settled, notes=tuple(notes))
 
 
 async def settle(queue: Queue) -> Settled:

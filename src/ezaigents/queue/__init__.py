@@ -9,10 +9,11 @@ from ezaigents.queue.keys import Keys
 from ezaigents.queue.limits import ANSWER_WITHIN_MS
 from ezaigents.queue.queue import Held, Queue, Sweep, renew_args
 from ezaigents.queue.scripts import Script, call_script, call_script_blocking, load_scripts, read_scripts
-from ezaigents.queue.version import RESTORING_WORD, engine_version
+from ezaigents.queue.version import RESTORED_WORD, RESTORING_WORD, engine_version
 
 __all__ = [
     "ANSWER_WITHIN_MS",
+    "RESTORED_WORD",
     "RESTORING_WORD",
     "Held",
     "Keys",

@@ -10,14 +10,16 @@ from ezaigents.home import STATE_VERSION
 from ezaigents.queue.queue import Queue
 
 RESTORING_WORD = "restoring"
-"""Stands behind the version until a restore has come to its end."""
+"""Stands behind the version until a restore has come to its end; behind it the restore's own id."""
+RESTORED_WORD = "restored"
+"""Stands there afterwards, until the next version is stamped."""
 
 
 async def engine_version(queue: Queue, newest: int = STATE_VERSION) -> int:
     """The version of a namespace; one without any task takes the newest at once. Raises ConfigError."""
     text = (await queue.read("GET", queue.keys.state()) or b"").decode("ascii", "replace")
     version, _, more = text.partition(" ")
-    if more == RESTORING_WORD:
+    if more.partition(" ")[0] == RESTORING_WORD:
         raise ConfigError(
             f"the engine's namespace {queue.keys.prefix.rstrip(':')} is being restored, or that was cut short; "
             "type `ez restore FILE` again"

@@ -1,7 +1,8 @@
 """A restore that is disturbed at one call to the system. Job: a process that kills itself, fails or loses a race there.
 
 `python -m tests.integration.backup.disturbed ACT EVENT END NTH HOME FILE [NAMESPACE URL]`: at the NTH event of that
-name whose path ends with END, kill the process, fail it as a full disk does, or have somebody else take the folder.
+name whose path ends with END, kill the process, fail it as a full disk does (`end-PID`: having killed that process), or
+have somebody else take the folder.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def _main(act: str, event: str, end: str, nth: str, home: str, file: str, *outsi
             return
         if act == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        if act == "fail":
+        if act.startswith("end-"):
+            os.kill(int(act[4:]), signal.SIGKILL)
+        if act != "inhabit":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         shutil.rmtree(Path(home) / RESTORING, ignore_errors=True)
         inhabit(Path(home))

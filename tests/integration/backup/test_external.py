@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from tests.engines import Engine, redis_program, running_engine
+from tests.integration.backup.disturbed import disturbed
 from tests.integration.backup.states import assert_sound, new_run, queue_of, settings_of, specs
 
 from ezaigents.backup import make_backup, restore_backup
 from ezaigents.backup.enginekeys import records_of
+from ezaigents.engine import Connection, begin
 from ezaigents.errors import ConfigError, EngineDown
-from ezaigents.home import open_home
-from ezaigents.queue import Held, Queue
+from ezaigents.home import RESTORING, STATE_VERSION, open_home
+from ezaigents.queue import Held, Keys, Queue, engine_version
+from ezaigents.queue.fsck import scan
 from ezaigents.records import Result, TaskState
 from ezaigents.settings import Settings
 
@@ -66,6 +69,7 @@ async def _finish_all(queue: Queue) -> list[TaskState]:
 def _all_are_done(settings: Settings) -> bool:
     async def work() -> bool:
         async with queue_of(settings) as queue:
+            assert await engine_version(queue) == STATE_VERSION
             return await _finish_all(queue) == [TaskState.DONE] * 4
 
     return asyncio.run(work())
@@ -111,20 +115,81 @@ def test_a_namespace_that_holds_keys_is_refused(redis: Engine, tmp_path: Path) -
     asyncio.run(look())
 
 
-def test_a_namespace_half_restored_is_begun_anew(redis: Engine, tmp_path: Path) -> None:
-    """Keys of a restore that was killed say so themselves; the next takes them away."""
+def _keys_of(settings: Settings) -> set[str]:
+    """What the namespace `other` holds."""
+
+    async def look() -> set[str]:
+        async with Connection(begin(settings).ready().address) as connection:
+            queue = Queue(connection, Keys("other"))
+            found = {key.decode().split(":", 2)[-1] async for keys in scan(queue) for key in keys}
+            await queue.close()
+            return found
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize(("event", "end"), [("os.link", "data/id"), ("os.link", "data/state")])
+def test_a_namespace_half_restored_is_begun_anew(event: str, end: str, redis: Engine, tmp_path: Path) -> None:
+    """Killed when the engine has all and the folder nothing or some, no host starts; begun again it is made whole."""
     path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
     there = _outside(redis, tmp_path / "there", namespace="other")
+    outside = ("other", there.redis_url)
+    disturbed("kill", event, end, 1, tmp_path / "there", path, *outside)
+    open_home(tmp_path / "x")
 
-    async def leave_half() -> None:
-        open_home(tmp_path / "x")
+    async def start() -> None:
         async with queue_of(_outside(redis, tmp_path / "x", namespace="other")) as queue:
-            await queue.put("SET", queue.keys.state(), "2 restoring")
-            await queue.put("HSET", queue.keys.task("01half"), "state", "ready")
+            await engine_version(queue)
 
-    asyncio.run(leave_half())
+    with pytest.raises(ConfigError, match="is being restored, or that was cut short"):
+        asyncio.run(start())
     restore_backup(there, path)
     assert _all_are_done(there)
+
+
+def test_a_restore_killed_at_its_very_end_is_begun_anew(redis: Engine, tmp_path: Path) -> None:
+    """Where the engine says already that all is in place and the folder does not, the same command makes it whole."""
+    path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
+    there = _outside(redis, tmp_path / "there", namespace="other")
+    disturbed("kill", "os.rename", RESTORING, 1, tmp_path / "there", path, "other", there.redis_url)
+    with pytest.raises(ConfigError, match="cut short"):
+        open_home(tmp_path / "there")
+    restore_backup(there, path)
+    assert _all_are_done(there)
+
+
+def test_a_restore_from_another_folder_is_left_alone(redis: Engine, tmp_path: Path) -> None:
+    """Keys that another data folder's restore has loaded are not taken away, and the way out is named."""
+    path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
+    there = _outside(redis, tmp_path / "there", namespace="other")
+    disturbed("kill", "os.link", "data/id", 1, tmp_path / "there", path, "other", there.redis_url)
+    with pytest.raises(ConfigError, match=r"from another data folder .* \(same EZ_HOME\)"):
+        restore_backup(_outside(redis, tmp_path / "second", namespace="other"), path)
+    assert not (tmp_path / "second").exists()
+    assert len(_keys_of(there)) > 5
+    restore_backup(there, path)
+    assert _all_are_done(there)
+
+
+@pytest.mark.parametrize(("event", "end"), [("os.link", "data/id"), ("os.rename", RESTORING)])
+def test_a_placing_that_fails_leaves_no_key(event: str, end: str, redis: Engine, tmp_path: Path) -> None:
+    """Where the files cannot be placed, the namespace is empty again, and nothing can start on half of a state."""
+    path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
+    there = _outside(redis, tmp_path / "there", namespace="other")
+    done = disturbed("fail", event, end, 1, tmp_path / "there", path, "other", there.redis_url)
+    assert "NoRoom" in done.stderr
+    assert not (tmp_path / "there").exists()
+    assert _keys_of(there) == set()
+
+
+def test_an_engine_that_ends_meanwhile_leaves_a_folder_that_says_so(redis: Engine, tmp_path: Path) -> None:
+    """Keys that could not be taken away may still be there, so nothing starts until the restore was repeated."""
+    path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
+    there = _outside(redis, tmp_path / "there", namespace="other")
+    disturbed(f"end-{redis.pid}", "os.link", "data/id", 1, tmp_path / "there", path, "other", there.redis_url)
+    with pytest.raises(ConfigError, match="cut short"):
+        open_home(tmp_path / "there")
+    assert [entry.name for entry in (tmp_path / "there").iterdir()] == [RESTORING]
 
 
 def test_a_task_that_comes_meanwhile_brings_its_run_and_its_parents(tmp_path: Path) -> None:
