@@ -17,6 +17,8 @@ Whoever raises it adds the way there to `backup/migrating.py`."""
 STATE_FILE = "state"
 RESTORING = ".restoring"
 """A folder that is there while a restore is at work, or was cut short."""
+RESTORED = ".restored"
+"""What is left of that folder when all is in its place, for the moment until it is removed."""
 
 
 def open_home(home: Path) -> str:
@@ -35,6 +37,7 @@ def open_home(home: Path) -> str:
         if facts.st_mode & 0o077:
             home.chmod(0o700)
         _refuse_half_restored(home)
+        _clear_restored(home)
         identity = home_id(home)
         if not identity:
             stamp_state(home)
@@ -92,6 +95,14 @@ def _refuse_half_restored(home: Path) -> None:
             f"a restore into {home} is at work or was cut short; type `ez restore FILE` again, "
             "which begins from the start"
         )
+
+
+def _clear_restored(home: Path) -> None:
+    """Remove what a restore killed at its very end had no time for: what it unpacked for the engine, and a password."""
+    if (home / RESTORED).exists():
+        import shutil
+
+        shutil.rmtree(home / RESTORED, ignore_errors=True)
 
 
 def _make_id(home: Path) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ezaigents.lazy import loader
 
 if TYPE_CHECKING:
+    from ezaigents.backup.aside import left_behind
     from ezaigents.backup.errors import Damaged, NotABackup, TooNew
     from ezaigents.backup.making import Made, make_backup
     from ezaigents.backup.manifest import FORMAT, LeftOut, Manifest
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT", "MIGRATIONS", "Archive", "ArchiveWriter", "Damaged", "LeftOut", "Made", "Manifest", "Migration",
-    "NotABackup", "Restored", "TooNew", "make_backup", "migrate", "restore_backup",
+    "NotABackup", "Restored", "TooNew", "left_behind", "make_backup", "migrate", "restore_backup",
 ]  # fmt: skip
 
 _FILES = {
+    "aside": ("left_behind",),
     "errors": ("Damaged", "NotABackup", "TooNew"),
     "making": ("Made", "make_backup"),
     "manifest": ("FORMAT", "LeftOut", "Manifest"),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from ezaigents.backup.aside import LOCK, STAGED, staged_settings
 from ezaigents.backup.contents import KEPT, is_known
 from ezaigents.backup.enginelog import LOG_FOLDER, is_log_name
 from ezaigents.backup.errors import Damaged, NoRoom, TooNew
@@ -25,17 +26,14 @@ from ezaigents.backup.manifest import KIND_KEYS, KIND_LOG
 from ezaigents.backup.namespace import NamespaceClaim, is_claimed
 from ezaigents.backup.placing import placed, put_in_place, remove, take_back
 from ezaigents.backup.reading import Archive
-from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life, staged_settings
+from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life
 from ezaigents.backup.writing import NO_ROOM
 from ezaigents.engine import open_lock, stop_orphan, take_lock
 from ezaigents.errors import ConfigError, RetryLater
-from ezaigents.home import RESTORING, STATE_VERSION, home_id
+from ezaigents.home import RESTORED, RESTORING, STATE_VERSION, home_id
 from ezaigents.settings import Settings
 from ezaigents.workspace import sync_folder
 
-_STAGED = "data"
-_LOCK = "lock"
-_DONE = ".restored"
 _ID = re.compile(r"[0-9a-f]{12}")
 _SPARE_BYTES = 16 * 1024 * 1024
 
@@ -121,7 +119,7 @@ def _aside(settings: Settings) -> Iterator[Path]:
         try:
             with _translated(home):
                 _clear_up(settings)
-                staged = restoring / _STAGED
+                staged = restoring / STAGED
                 staged.mkdir(mode=0o700)
                 yield staged
         except BaseException:
@@ -151,7 +149,7 @@ def _locked(home: Path) -> int:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     home.chmod(0o700)
     (home / RESTORING).mkdir(mode=0o700, exist_ok=True)
-    path = home / RESTORING / _LOCK
+    path = home / RESTORING / LOCK
     lock = open_lock(path)
     try:
         if not take_lock(lock, 0):
@@ -170,7 +168,7 @@ def _refuse_now_in_use(home: Path) -> None:
         _refuse_in_use(home)
     except ConfigError:
         restoring = home / RESTORING
-        if [path.name for path in restoring.iterdir()] == [_LOCK]:
+        if [path.name for path in restoring.iterdir()] == [LOCK]:
             shutil.rmtree(restoring)  # it is ours, and nobody could use the folder while it is there
         raise
 
@@ -181,7 +179,7 @@ def _refuse_in_use(home: Path) -> None:
         return
     if not home.is_dir():
         raise ConfigError(f"{home} is no folder; set EZ_HOME to one that is empty or not there")
-    ours = {RESTORING, *placed(home, home / RESTORING)}
+    ours = {RESTORING, RESTORED, *placed(home, home / RESTORING)}
     names = sorted(path.name for path in home.iterdir() if path.name not in ours)
     if names:
         raise ConfigError(
@@ -193,11 +191,12 @@ def _refuse_in_use(home: Path) -> None:
 def _clear_up(settings: Settings) -> None:
     """Take away what a restore that was cut short has left: its engine, what it had put in place, what lay aside."""
     home, restoring = settings.home_path, settings.home_path / RESTORING
-    staged = restoring / _STAGED
+    staged = restoring / STAGED
     if staged.exists():
         stop_orphan(staged_settings(settings, staged))
     take_back(home, restoring)
     remove(staged)
+    remove(home / RESTORED)
 
 
 def _refuse_little_room(folder: Path, needed_bytes: int) -> None:
@@ -235,7 +234,7 @@ def _finish(home: Path, staged: Path, claim: NamespaceClaim) -> None:
     put_in_place(home, staged)
     claim.open()
     # With this one rename the state is whole; what is left in the folder is only to be thrown away.
-    done = home / _DONE
+    done = home / RESTORED
     staged.parent.rename(done)
     sync_folder(home)
     shutil.rmtree(done, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from ezaigents.backup.aside import staged_settings
 from ezaigents.backup.enginekeys import load, records_in, records_of
 from ezaigents.backup.manifest import KIND_LOG, Manifest
 from ezaigents.backup.namespace import take_namespace
@@ -31,11 +32,6 @@ class Settled(msgspec.Struct, frozen=True):
     tasks: int = 0
     released: int = 0
     notes: tuple[str, ...] = ()
-
-
-def staged_settings(settings: Settings, staged: Path) -> Settings:
-    """The settings under which an embedded engine runs on what is being restored."""
-    return msgspec.structs.replace(settings, home=str(staged), redis_url="")
 
 
 def bring_to_life(settings: Settings, staged: Path, manifest: Manifest, claim: str) -> Settled:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from ezaigents.backup import left_behind
 from ezaigents.engine import find_engine_program, find_living, find_orphan, holds_open, living_hosts
 from ezaigents.errors import ConfigError, EzError
 from ezaigents.settings import Settings
@@ -184,6 +185,21 @@ def check_fleet(settings: Settings) -> Iterator[Check]:
             finding=f"{engine.kind} {engine.version}, durability {engine.durability}",
             advice="accepted tasks may be lost in a power cut; set appendfsync always" if weak else "",
         )
+
+
+def check_restore(settings: Settings) -> Iterator[Check]:
+    """Whether a restore was cut short, and whether its engine still runs."""
+    staged = left_behind(settings)
+    if staged is None:
+        return
+    engine = find_orphan(staged)
+    words = f", and its engine (process {engine}) still runs" if engine else ""
+    yield Check(
+        name="restore",
+        verdict="warn",
+        finding=f"a restore into {settings.home} was cut short{words}",
+        advice="`ez restore FILE` begins it anew" + (", `ez down` stops the engine" if engine else ""),
+    )
 
 
 def check_sandbox(settings: Settings) -> Iterator[Check]:

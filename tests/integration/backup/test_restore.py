@@ -19,7 +19,7 @@ from ezaigents.backup import Damaged, TooNew, make_backup, restore_backup
 from ezaigents.budget import Budget
 from ezaigents.engine import begin, find_orphan, stop_orphan
 from ezaigents.errors import ConfigError, GiveUp, LimitReached
-from ezaigents.home import RESTORING, STATE_FILE, home_id, open_home, stamp_state, state_version
+from ezaigents.home import RESTORED, RESTORING, STATE_FILE, home_id, open_home, stamp_state, state_version
 from ezaigents.queue import Held, Keys, Queue
 from ezaigents.records import Result, TaskState
 
@@ -164,6 +164,22 @@ def test_killed_between_two_moves_it_begins_anew(event: str, end: str, backup: P
     with pytest.raises(ConfigError, match="cut short"):
         open_home(there)
     restore_backup(settings_of(there), backup)
+    assert _restored(there) == _WHOLE
+
+
+def test_killed_after_its_end_it_leaves_no_password(backup: Path, there: Path) -> None:
+    """What a restore had no time to throw away is gone when the folder is opened, or restored into."""
+    disturbed("kill", "shutil.rmtree", RESTORED, 1, there, backup)
+    assert list((there / RESTORED).rglob("engine.password"))
+    assert _restored(there) == _WHOLE
+    assert not (there / RESTORED).exists()
+
+
+def test_what_a_former_restore_left_is_not_in_the_way(backup: Path, there: Path) -> None:
+    """A folder with nothing but that is as good as empty."""
+    (there / RESTORED / "data").mkdir(parents=True)
+    restore_backup(settings_of(there), backup)
+    assert not (there / RESTORED).exists()
     assert _restored(there) == _WHOLE
 
 

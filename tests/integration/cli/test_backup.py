@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
+from tests.integration.backup.disturbed import disturbed
 from tests.integration.cli.installed import Place
 
-from ezaigents.engine import BlockingConnection, find_living
-from ezaigents.home import home_id
+from ezaigents.engine import BlockingConnection, find_living, find_orphan, open_lock, stop_orphan, take_lock
+from ezaigents.home import RESTORING, home_id
 from ezaigents.queue import Keys
 from ezaigents.settings import load_settings
 
@@ -50,6 +53,29 @@ def test_what_cannot_be_done_is_said_in_one_line(place: Place) -> None:
     full = place.ez("restore", made)
     assert full.code == 2
     assert "never overwrites: set EZ_HOME" in full.error
+
+
+def test_the_engine_of_a_killed_restore_is_found_and_stopped(place: Place) -> None:
+    """`ez doctor` names it, `ez down` stops it and then finds nothing; one of a restore at work is left alone."""
+    assert place.ez("run", "x", ".").code == 0
+    home = place.home.parent / "o"
+    staged = load_settings({"home": str(home / RESTORING / "data")}, environ={}, cwd=place.workspace)
+    disturbed("kill", "open", "data/engine.gate", 3, home, Path(place.ez("backup").out.strip()))
+    try:
+        pid = find_orphan(staged)
+        assert pid
+        lock = open_lock(home / RESTORING / "lock")
+        assert take_lock(lock, 0)
+        assert "nothing runs" in place.ez("down", EZ_HOME=str(home)).err
+        os.close(lock)
+        checks = json.loads(place.ez("doctor", "--json", EZ_HOME=str(home)).out)["checks"]
+        (said,) = [check for check in checks if check["name"] == "restore"]
+        assert said["verdict"] == "warn"
+        assert f"process {pid}) still runs" in said["finding"]
+        assert f"process {pid}) of a restore that was cut short has stopped" in place.ez("down", EZ_HOME=str(home)).err
+        assert "nothing runs" in place.ez("down", EZ_HOME=str(home)).err
+    finally:
+        assert not stop_orphan(staged)
 
 
 def _set_version(place: Place, version: str) -> None:

@@ -52,6 +52,7 @@ def _look() -> Iterator[Check]:
         yield from health.check_engine_program(settings)
         yield from health.check_data_folder(settings)
         yield from health.check_fleet(settings)
+        yield from health.check_restore(settings)
         yield from health.check_agent_files(settings)
         yield from health.check_sandbox(settings)
         yield from health.check_local_endpoints(settings)

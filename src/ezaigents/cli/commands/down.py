@@ -22,6 +22,7 @@ def command() -> int:
 
     Running tasks get the grace of the settings (30 s) to end; the others are kept for the next `ez up`.
     """
+    from ezaigents.backup import left_behind
     from ezaigents.cli.fleet import settings_here
     from ezaigents.cli.talk import say
     from ezaigents.engine import find_orphan, stop_orphan
@@ -43,9 +44,14 @@ def command() -> int:
     if orphan:
         stop_orphan(settings)
         say(f"the engine (process {orphan}), which had no host, has stopped")
+    staged = left_behind(settings)
+    left_engine = find_orphan(staged) if staged else None
+    if staged and left_engine:
+        stop_orphan(staged)
+        say(f"the engine (process {left_engine}) of a restore that was cut short has stopped")
     if elsewhere:
         return 1
-    if not hosts and not orphan:
+    if not hosts and not orphan and not left_engine:
         say(f"nothing runs on {settings.home}")
     return 0
 
