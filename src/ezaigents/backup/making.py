@@ -21,7 +21,7 @@ from ezaigents.backup.manifest import FORMAT, KIND_KEYS, KIND_LOG, MANIFEST, Lef
 from ezaigents.backup.writing import ArchiveWriter, refuse_existing
 from ezaigents.codec import to_json
 from ezaigents.engine import BlockingConnection, EngineHandle, find_living
-from ezaigents.errors import ConfigError
+from ezaigents.errors import ConfigError, EngineDown
 from ezaigents.home import RESTORING, home_id, refuse_newer, state_version
 from ezaigents.settings import Settings
 
@@ -62,7 +62,7 @@ def make_backup(
     refuse_newer(version, f"data folder {home}")
     target = _default_target(home, identity, name) if target is None else target.absolute()
     refuse_existing(target)
-    engine = find_living(settings)
+    engine = _living(settings)
     manifest = Manifest(
         format=FORMAT, program=version_of("ezaigents"), state=version, made_ms=round(time.time() * 1000), id=identity,
         namespace=settings.namespace or identity, engine="", left_out=left_out(home),
@@ -85,6 +85,16 @@ def make_backup(
             took_s=time.monotonic() - began_s, engine=kind, engine_bytes=engine_bytes,
             left_out=(*manifest.left_out, *passed_over),
         )  # fmt: skip
+
+
+def _living(settings: Settings) -> EngineHandle | None:
+    """The engine at work here; None where there is none, or one that does not answer and need not be asked."""
+    try:
+        return find_living(settings)
+    except EngineDown:
+        if settings.redis_url or settings.engine_fsync != "always":
+            raise
+        return None  # what it acknowledged is in its log's files; only its version stays unknown
 
 
 def _default_target(home: Path, identity: str, name: str) -> Path:

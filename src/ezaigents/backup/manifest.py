@@ -25,7 +25,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The first member. `state`: version of what the data folder and the engine hold (home.py).
 
     `engine`: log (the embedded engine's own log), keys (the records of one namespace), or "" (there was none yet).
-    `engine_version`: as the engine said it, "" where it did not run.
+    `engine_version`: as the engine said it, "" where it did not run or answer.
     """
 
     format: int

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from tests.integration.backup.states import assert_sound, new_run, queue_of, settings_of, specs
 
 from ezaigents.audit import AuditKind, AuditLog, AuditRecord
-from ezaigents.backup import make_backup, restore_backup
+from ezaigents.backup import Archive, make_backup, restore_backup
+from ezaigents.engine import begin
+from ezaigents.errors import EngineDown
 from ezaigents.queue import Held, Queue
 from ezaigents.records import Result, TaskState
+from ezaigents.settings import Settings
 
 _BACKUPS = 4
 
@@ -92,3 +100,41 @@ async def _back_up_under_load(tmp_path: Path) -> None:
             assert not any(task.crashes or task.state is TaskState.LEASED for task in tasks.values())
             key, task_id = next(iter(keys.items()))
             assert (await queue.read("GET", queue.keys.idempotency(key))).decode().startswith(task_id)
+
+
+@contextmanager
+def _hanging(settings: Settings) -> Iterator[None]:
+    """An engine with four tasks that answers nobody any more."""
+
+    async def fill() -> None:
+        async with queue_of(settings) as queue:
+            run = new_run()
+            await queue.submit(specs(run, 4), run=run)
+
+    asyncio.run(fill())
+    engine = begin(settings).ready()
+    assert engine.pid
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+        engine.leave()
+
+
+def test_an_engine_that_hangs_is_backed_up(tmp_path: Path) -> None:
+    """What it acknowledged is in its log, so it need not answer; which version it is stays open."""
+    settings = settings_of(tmp_path / "here", engine_fsync="always")
+    with _hanging(settings):
+        make_backup(settings, tmp_path / "b.tar")
+    with Archive(tmp_path / "b.tar") as archive:
+        assert archive.manifest.engine_version == ""
+    assert restore_backup(settings_of(tmp_path / "there"), tmp_path / "b.tar").tasks == 4
+
+
+def test_an_engine_that_may_owe_its_log_something_must_answer(tmp_path: Path) -> None:
+    """One that writes once a second is asked whether all is written; without an answer there is no backup."""
+    settings = settings_of(tmp_path / "here", engine_fsync="everysec")
+    with _hanging(settings), pytest.raises(EngineDown):
+        make_backup(settings, tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
