@@ -60,8 +60,9 @@ def make_backup(
         raise ConfigError(f"a restore into {home} was cut short; type `ez restore FILE` again before you back it up")
     version = state_version(home)
     refuse_newer(version, f"data folder {home}")
-    target = _default_target(home, identity, name) if target is None else target.absolute()
-    refuse_existing(target)
+    target, *others = [target.absolute()] if target is not None else _own_targets(home, identity, name)
+    if not others:
+        refuse_existing(target)
     engine = _living(settings)
     manifest = Manifest(
         format=FORMAT, program=version_of("ezaigents"), state=version, made_ms=round(time.time() * 1000), id=identity,
@@ -69,7 +70,7 @@ def make_backup(
         engine_version=engine.version if engine is not None else "",
     )  # fmt: skip
     passed_over: list[LeftOut] = []
-    with database_at_moment(home) as database, ArchiveWriter(target, progress) as archive:
+    with database_at_moment(home) as database, ArchiveWriter(target, progress, others) as archive:
         if settings.redis_url:
             kind = _add_keys(archive, settings, manifest)
         else:
@@ -81,7 +82,7 @@ def make_backup(
             archive.add_file(file.name, file.descriptor, file.size_bytes, mtime_s=file.mtime_s)
         archive.finish()
         return Made(
-            file=str(target), size_bytes=archive.written_bytes, members=archive.members,
+            file=str(archive.target), size_bytes=archive.written_bytes, members=archive.members,
             took_s=time.monotonic() - began_s, engine=kind, engine_bytes=engine_bytes,
             left_out=(*manifest.left_out, *passed_over),
         )  # fmt: skip
@@ -97,8 +98,8 @@ def _living(settings: Settings) -> EngineHandle | None:
         return None  # what it acknowledged is in its log's files; only its version stays unknown
 
 
-def _default_target(home: Path, identity: str, name: str) -> Path:
-    """In the data folder, where no agent sees it."""
+def _own_targets(home: Path, identity: str, name: str) -> list[Path]:
+    """Names in the data folder, where no agent sees it: the first that is free is taken, also in one second."""
     folder = home / _FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -106,7 +107,7 @@ def _default_target(home: Path, identity: str, name: str) -> Path:
         raise ConfigError(f"{folder} cannot be made: {error.strerror}; name a FILE elsewhere") from error
     stem = f"{name or f'ezaigents-{identity}'}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     names = (f"{stem}.tar", *(f"{stem}-{number}.tar" for number in range(2, _A_SECOND_MOST)))
-    return next((folder / one for one in names if not (folder / one).exists()), folder / names[0])
+    return [folder / one for one in names]
 
 
 def _add_log(archive: ArchiveWriter, home: Path, manifest: Manifest, engine: EngineHandle | None) -> str:

@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,17 +31,21 @@ _PAUSE_LEAST_S, _PAUSE_MOST_S = 0.005, 0.1
 _DRAFT_END = ".ez-part"
 _DRAFT_YOUNG_S = 60.0
 """One that was made a moment ago may not have been locked yet."""
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""A disk that knows no second name for a file, such as a stick."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ArchiveWriter:
     """`with ArchiveWriter(target) as archive:` add members, then `finish()`; left without it, nothing remains.
 
-    Raises InputError when something of that name is there, ConfigError or NoRoom when it cannot be written.
+    `others`: names to take instead, in turn, where somebody else was first; `target` is the one it got in the end.
+    Raises InputError when something of each name is there, ConfigError or NoRoom when it cannot be written.
     """
 
-    def __init__(self, target: Path, progress: Progress = lambda done: None) -> None:
+    def __init__(self, target: Path, progress: Progress = lambda done: None, others: Sequence[Path] = ()) -> None:
         self.target = target
+        self._others = others
         self.written_bytes = 0
         self.members = 0
         self._progress = progress
@@ -51,7 +55,8 @@ class ArchiveWriter:
         self._file = -1
 
     def __enter__(self) -> Self:
-        refuse_existing(self.target)
+        if not self._others:
+            refuse_existing(self.target)
         with self._translated():
             _clear_drafts(self.target.parent)
             self._file = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -101,8 +106,12 @@ class ArchiveWriter:
         self._write(tail_of(self._headers.hexdigest()))
         with self._translated():
             os.fsync(self._file)
-            refuse_existing(self.target)
-            self._draft.rename(self.target)
+            for name in (self.target, *self._others):
+                if _has_named(self._draft, name):
+                    self.target = name
+                    break
+            else:
+                raise _existing(self.target)
             sync_folder(self.target.parent)
 
     def _note(self, header: bytes) -> None:
@@ -139,7 +148,28 @@ class ArchiveWriter:
 def refuse_existing(target: Path) -> None:
     """Raise InputError where something has this name already: no backup replaces another."""
     if os.path.lexists(target):
-        raise InputError("FILE", f"{target} is there already; name a new file, or move that one away")
+        raise _existing(target)
+
+
+def _existing(target: Path) -> InputError:
+    return InputError("FILE", f"{target} is there already; name a new file, or move that one away")
+
+
+def _has_named(draft: Path, target: Path) -> bool:
+    """Give the draft its name unless something has it; say whether it was given."""
+    try:
+        os.link(draft, target, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            return False
+        draft.rename(target)
+    else:
+        draft.unlink()
+    return True
 
 
 def _clear_drafts(folder: Path) -> None:

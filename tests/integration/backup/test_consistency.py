@@ -16,6 +16,7 @@ from ezaigents.audit import AuditKind, AuditLog, AuditRecord
 from ezaigents.backup import Archive, make_backup, restore_backup
 from ezaigents.engine import begin
 from ezaigents.errors import EngineDown
+from ezaigents.home import open_home
 from ezaigents.queue import Held, Queue
 from ezaigents.records import Result, TaskState
 from ezaigents.settings import Settings
@@ -100,6 +101,24 @@ async def _back_up_under_load(tmp_path: Path) -> None:
             assert not any(task.crashes or task.state is TaskState.LEASED for task in tasks.values())
             key, task_id = next(iter(keys.items()))
             assert (await queue.read("GET", queue.keys.idempotency(key))).decode().startswith(task_id)
+
+
+def test_two_backups_in_one_second_have_two_names(tmp_path: Path) -> None:
+    """Nobody named a file, so none is in the way of the other, whichever ends first."""
+    settings = settings_of(tmp_path / "here")
+    open_home(tmp_path / "here")
+    inner: list[str] = []
+
+    def another(_done: int) -> None:
+        if not inner:
+            inner.append("")
+            inner.append(make_backup(settings).file)
+
+    outer = make_backup(settings, progress=another).file
+    assert sorted(path.name for path in (tmp_path / "here" / "backups").iterdir()) == sorted(
+        Path(path).name for path in (inner[1], outer)
+    )
+    assert inner[1] != outer
 
 
 @contextmanager

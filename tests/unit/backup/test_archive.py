@@ -181,6 +181,58 @@ def test_no_backup_replaces_another(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["b.tar", "c.tar"]
 
 
+def test_a_backup_that_came_at_the_last_moment_is_not_replaced(tmp_path: Path) -> None:
+    """Made by another process between the last look and the name, it stays; this one is refused, or has a name left."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from ezaigents.backup import ArchiveWriter\n"
+        "from ezaigents.errors import InputError\n"
+        "target = Path(sys.argv[1])\n"
+        "def first(event, args):\n"
+        "    if event in ('os.rename', 'os.link') and not target.exists():\n"
+        "        target.write_text('first')\n"
+        "sys.addaudithook(first)\n"
+        "try:\n"
+        "    with ArchiveWriter(target, others=[target.with_name(name) for name in sys.argv[2:]]) as archive:\n"
+        "        archive.finish()\n"
+        "    print(archive.target.name)\n"
+        "except InputError as error:\n"
+        "    print(error)\n"
+    )
+    for others, said in (([], "there already"), (["b-2.tar"], "b-2.tar"), (["b-2.tar", "b-3.tar"], "b-3.tar")):
+        command = [sys.executable, "-c", program, str(tmp_path / "b.tar"), *others]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert said in done.stdout
+        assert (tmp_path / "b.tar").read_text() == "first"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["b-2.tar", "b-3.tar", "b.tar"]
+
+
+def test_a_disk_without_links_takes_a_backup_too(tmp_path: Path) -> None:
+    """Where a file can have one name only, as on a stick, it is renamed, and still replaces nothing."""
+    program = (
+        "import errno, sys; from pathlib import Path\n"
+        "from ezaigents.backup import ArchiveWriter\n"
+        "from ezaigents.errors import InputError\n"
+        "def refuse(event, args):\n"
+        "    if event == 'os.link':\n"
+        "        raise OSError(errno.EPERM, 'no links')\n"
+        "sys.addaudithook(refuse)\n"
+        "with ArchiveWriter(Path(sys.argv[1])) as archive:\n"
+        "    archive.finish()\n"
+        "try:\n"
+        "    with ArchiveWriter(Path(sys.argv[1]).with_name('c.tar')) as archive:\n"
+        "        archive.target.touch()\n"
+        "        archive.finish()\n"
+        "except InputError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "b.tar")]
+    assert "c.tar is there already" in subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60
+    ).stdout  # fmt: skip
+    assert {one.name: one.stat().st_size > 0 for one in tmp_path.iterdir()} == {"b.tar": True, "c.tar": False}
+
+
 def test_what_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
     """An error on the way, and a folder that is not there, leave no draft; a killed one's goes with the next."""
     with pytest.raises(ZeroDivisionError), ArchiveWriter(tmp_path / "b.tar") as archive:
