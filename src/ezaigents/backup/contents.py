@@ -20,6 +20,7 @@ import msgspec
 from ezaigents.backup.databases import is_of_database
 from ezaigents.backup.manifest import LeftOut
 from ezaigents.backup.member import fits
+from ezaigents.codec import printable
 from ezaigents.errors import ConfigError
 
 KEPT = (
@@ -78,9 +79,9 @@ def left_out(home: Path) -> tuple[LeftOut, ...]:
         if name in KEPT or name in _NO_WORD or _OF_PROCESSES.fullmatch(name):
             continue
         if name in LEFT_OUT and (not (home / name).is_dir() or any((home / name).iterdir())):
-            found.append(LeftOut(name, LEFT_OUT[name]))
+            found.append(_left(name, LEFT_OUT[name]))
         elif name not in LEFT_OUT:
-            found.append(LeftOut(name, "nothing that this version makes"))
+            found.append(_left(name, "nothing that this version makes"))
     return tuple(found)
 
 
@@ -105,11 +106,11 @@ def _visit(parent: int, entry: str, name: str, passed_over: list[LeftOut], *, ba
         return
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.EMLINK):
-            passed_over.append(LeftOut(name, "is a link or a device, and not one that this version makes"))
+            passed_over.append(_left(name, "is a link or a device, and not one that this version makes"))
             return
         raise ConfigError(
-            f"{name} in the data folder cannot be read: {error.strerror}; a backup without it would not be whole: "
-            "make it readable, and try again"
+            f"{printable(name)} in the data folder cannot be read: {error.strerror}; a backup without it would not be "
+            "whole: make it readable, and try again"
         ) from error
     try:
         facts = os.fstat(descriptor)
@@ -119,10 +120,15 @@ def _visit(parent: int, entry: str, name: str, passed_over: list[LeftOut], *, ba
                 if not _DRAFT.fullmatch(inner) and not is_of_database(f"{name}/{inner}"):
                     yield from _visit(descriptor, inner, f"{name}/{inner}", passed_over, backwards=backwards)
         elif not stat.S_ISREG(facts.st_mode):
-            passed_over.append(LeftOut(name, "is no plain file"))
+            passed_over.append(_left(name, "is no plain file"))
         elif not fits(name):
-            passed_over.append(LeftOut(name, "has a name that no archive can hold"))
+            passed_over.append(_left(name, "has a name that no archive can hold"))
         else:
             yield Found(name, descriptor, facts.st_size, int(facts.st_mtime))
     finally:
         os.close(descriptor)
+
+
+def _left(name: str, why: str) -> LeftOut:
+    """In words that a manifest and a terminal can hold, whatever bytes the name is made of."""
+    return LeftOut(printable(name), why)

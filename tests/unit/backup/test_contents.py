@@ -10,6 +10,7 @@ import pytest
 
 from ezaigents.backup.contents import _OF_PROCESSES, KEPT, LEFT_OUT, left_out, walk
 from ezaigents.backup.manifest import LeftOut
+from ezaigents.codec import to_json
 from ezaigents.errors import ConfigError
 
 _PAGE = Path(__file__).parents[3] / "docs" / "architecture.md"
@@ -19,7 +20,7 @@ def _fill(home: Path, *names: str) -> None:
     for name in names:
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
+        path.write_bytes(os.fsencode(name))
 
 
 def _names(home: Path) -> tuple[list[str], list[LeftOut]]:
@@ -72,6 +73,17 @@ def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
     names, passed_over = _names(tmp_path)
     assert names == ["tasks/t/x"]
     assert {left.name for left in passed_over} == {"tasks/t/link", "tasks/t/pipe", "runs"}
+
+
+def test_names_that_are_no_text_are_said(tmp_path: Path) -> None:
+    """Any bytes may be a name: what is left out is told in words that a manifest and a terminal can hold."""
+    _fill(tmp_path, "notes/x", "bad\udcff", "notes/f\udcff", "esc\x1b[31m")
+    (tmp_path / "notes/l\udcff").symlink_to("x")
+    names, passed_over = _names(tmp_path)
+    assert set(names) == {"notes/f\udcff", "notes/x"}
+    said = [left.name for left in (*left_out(tmp_path), *passed_over)]
+    assert said == [r"bad\udcff", r"esc\x1b[31m", r"notes/l\udcff"]
+    assert to_json(said)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
