@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ezaigents.backup.records import READS, Record, Records, content_of, writes
+from ezaigents.backup.records import READS, Record, Records, check_record, content_of, writes
 from ezaigents.backup.writing import ArchiveWriter
 from ezaigents.budget.fsck import mend_budget
 from ezaigents.codec import from_pack, to_pack
@@ -74,10 +74,13 @@ async def records_of(queue: Queue) -> Records:
 
 
 async def records_in(folder: Path) -> Records:
-    """What a backup holds, as it was unpacked."""
+    """What a backup holds, as it was unpacked. Raises MsgspecError, ValueError, RecursionError for a forged one."""
     number = 0
     while (path := folder / f"keys.{number}").exists():
-        yield from_pack(path.read_bytes(), list[Record])
+        records = from_pack(path.read_bytes(), list[Record])
+        for record in records:
+            check_record(record)
+        yield records
         number += 1
 
 

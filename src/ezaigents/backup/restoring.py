@@ -28,13 +28,14 @@ from ezaigents.backup.placing import placed, put_in_place, remove, take_back
 from ezaigents.backup.reading import Archive
 from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life
 from ezaigents.backup.writing import NO_ROOM
-from ezaigents.engine import open_lock, stop_orphan, take_lock
+from ezaigents.engine import EngineRefusal, open_lock, stop_orphan, take_lock
 from ezaigents.errors import ConfigError, RetryLater
 from ezaigents.home import RESTORED, RESTORING, STATE_VERSION, home_id
 from ezaigents.settings import Settings
 from ezaigents.workspace import sync_folder
 
 _ID = re.compile(r"[0-9a-f]{12}")
+_ODD_CONTENT = ("ERR", "WRONGTYPE")
 _SPARE_BYTES = 16 * 1024 * 1024
 
 
@@ -71,7 +72,8 @@ def restore_backup(
                 raise Damaged(path, "its id is not the one it says it has")
             os.sync()
             with NamespaceClaim(settings, archive.manifest, staged.parent) as claim:
-                settled = bring_to_life(settings, staged, archive.manifest, claim.id)
+                with _understood(path):
+                    settled = bring_to_life(settings, staged, archive.manifest, claim.id)
                 _finish(settings.home_path, staged, claim)
         return Restored(
             home=settings.home, files=members, size_bytes=archive.size_bytes, took_s=time.monotonic() - began_s,
@@ -132,6 +134,19 @@ def _aside(settings: Settings) -> Iterator[Path]:
             raise
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Digests are no signature: what the engine's part of a file holds may be anything, and is damage if it is odd."""
+    try:
+        yield
+    except (msgspec.MsgspecError, TypeError, LookupError, ValueError, RecursionError) as error:
+        raise Damaged(path, f"what it holds of the engine's state makes no sense ({error})") from error
+    except EngineRefusal as error:
+        if error.code not in _ODD_CONTENT:
+            raise
+        raise Damaged(path, f"the engine refuses what it holds ({error})") from error
 
 
 @contextlib.contextmanager

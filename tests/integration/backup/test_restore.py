@@ -17,6 +17,7 @@ from tests.unit.backup.archives import archive_at
 
 from ezaigents.backup import Damaged, TooNew, make_backup, restore_backup
 from ezaigents.budget import Budget
+from ezaigents.codec import to_pack
 from ezaigents.engine import begin, find_orphan, stop_orphan
 from ezaigents.errors import ConfigError, GiveUp, LimitReached
 from ezaigents.home import RESTORED, RESTORING, STATE_FILE, home_id, open_home, stamp_state, state_version
@@ -252,6 +253,33 @@ def test_a_state_that_the_engine_cannot_read_leaves_nothing(there: Path, tmp_pat
     }
     path = archive_at(tmp_path / "b.tar", log, engine="log", namespace="0123456789ab", engine_version="valkey 99.0")
     with pytest.raises(GiveUp, match=r"cannot read the state in this backup, written by valkey 99\.0"):
+        restore_backup(settings_of(there), path)
+    assert not there.exists()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"\x93\x01\x02",
+        b"\x91" * 100_000,
+        to_pack([("paused", "hash", 0, {b"a": 1})]),
+        to_pack([("paused", "nosuch", 0, [b"a", b"b"])]),
+        to_pack([("paused", "hash", 0, [b"a"])]),
+        to_pack([("paused", "hash", 0, [b"a", None])]),
+        to_pack([("paused", "hash", 2**63 + 5, [b"a", b"b"])]),
+        to_pack([("recent:x", "stream", 0, [b"a"])]),
+        to_pack([("recent:x", "stream", 0, 7)]),
+        to_pack([("recent:x", "zset", 0, [b"a", b"b"])]),
+        to_pack([("n", "hash", 0, [b"a"])]),
+        to_pack([("n", "hash", 0, [b"purged", b"many"])]),
+        to_pack([("t:a", "string", 0, b"x")]),
+        to_pack([("run:r", "list", 0, [b"x"])]),
+    ],
+)
+def test_records_that_make_no_sense_are_damage(forged: bytes, there: Path, tmp_path: Path) -> None:
+    """Whatever somebody wrote into the engine's records, the file is said to be damaged, and nothing is left."""
+    path = archive_at(tmp_path / "b.tar", {"id": b"0123456789ab\n", "engine/keys.0": forged}, engine="keys")
+    with pytest.raises(Damaged):
         restore_backup(settings_of(there), path)
     assert not there.exists()
 
