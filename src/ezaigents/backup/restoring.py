@@ -195,12 +195,20 @@ def _refuse_in_use(home: Path) -> None:
     if not home.is_dir():
         raise ConfigError(f"{home} is no folder; set EZ_HOME to one that is empty or not there")
     ours = {RESTORING, RESTORED, *placed(home, home / RESTORING)}
-    names = sorted(path.name for path in home.iterdir() if path.name not in ours)
+    names = sorted(path.name for path in home.iterdir() if path.name not in ours and not _is_of_a_disk(path))
     if names:
         raise ConfigError(
             f"{home} is not empty ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}), and a restore never "
             "overwrites: set EZ_HOME to a new folder, or stop the fleet with `ez down` and move this one away"
         )
+
+
+def _is_of_a_disk(path: Path) -> bool:
+    """Say whether this is what a new disk has at its top, and nothing was ever found again for it."""
+    try:
+        return path.name == "lost+found" and not path.is_symlink() and path.is_dir() and not any(path.iterdir())
+    except PermissionError:
+        return True  # the system's, and none of ours could have been put into it
 
 
 def _clear_up(settings: Settings) -> None:

@@ -122,6 +122,18 @@ def test_a_restore_never_overwrites(backup: Path, there: Path) -> None:
     assert _restored(there) == _WHOLE
 
 
+def test_a_new_disk_is_empty(backup: Path, there: Path) -> None:
+    """What a file system makes at its top is in nobody's way, unless something lies in it."""
+    (there / "lost+found").mkdir(parents=True)
+    (there / "lost+found" / "#12").touch()
+    with pytest.raises(ConfigError, match=r"not empty \(lost\+found\)"):
+        restore_backup(settings_of(there), backup)
+    (there / "lost+found" / "#12").unlink()
+    restore_backup(settings_of(there), backup)
+    assert _restored(there) == _WHOLE
+    assert list((there / "lost+found").iterdir()) == []
+
+
 @pytest.mark.parametrize(("what", "call"), [("verified", 1), ("verified", 4), ("restored", 7), ("restored", 10)])
 def test_killed_while_it_reads_or_writes_it_leaves_nothing_or_says_so(
     what: str, call: int, backup: Path, there: Path
