@@ -17,20 +17,19 @@ from pathlib import Path
 
 import msgspec
 
-from ezaigents.backup.aside import LOCK, STAGED, staged_settings
 from ezaigents.backup.contents import KEPT, is_known
 from ezaigents.backup.enginelog import LOG_FOLDER, is_log_name
 from ezaigents.backup.errors import Damaged, NoRoom, TooNew
+from ezaigents.backup.holding import hold_aside, refuse_in_use
 from ezaigents.backup.making import ENGINE_FOLDER
 from ezaigents.backup.manifest import KIND_KEYS, KIND_LOG
-from ezaigents.backup.namespace import NamespaceClaim, is_claimed
-from ezaigents.backup.placing import placed, put_in_place, remove, take_back
+from ezaigents.backup.namespace import NamespaceClaim
+from ezaigents.backup.placing import put_in_place
 from ezaigents.backup.reading import Archive
 from ezaigents.backup.settling import KEYS_FOLDER, bring_to_life
-from ezaigents.backup.writing import NO_ROOM
-from ezaigents.engine import EngineRefusal, open_lock, stop_orphan, take_lock
-from ezaigents.errors import ConfigError, RetryLater
-from ezaigents.home import RESTORED, RESTORING, STATE_VERSION, home_id
+from ezaigents.engine import EngineRefusal
+from ezaigents.errors import ConfigError
+from ezaigents.home import RESTORED, STATE_VERSION, home_id
 from ezaigents.settings import Settings
 from ezaigents.workspace import sync_folder
 
@@ -65,7 +64,7 @@ def restore_backup(
     with Archive(path) as archive:
         refuse_unfit(archive, settings)
         members = archive.verify(_belongs, lambda done: progress("verified", done))
-        with _aside(settings) as staged:
+        with hold_aside(settings) as staged:
             _refuse_little_room(staged, archive.size_bytes)
             _unpack(archive, staged, lambda done: progress("restored", done))
             if home_id(staged) != archive.manifest.id:
@@ -108,35 +107,6 @@ def _is_keys_name(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _aside(settings: Settings) -> Iterator[Path]:
-    """The folder to unpack into; whatever ends this, nothing is left in the data folder but what was put in place."""
-    home = settings.home_path
-    made = not home.exists()
-    restoring = home / RESTORING
-    with _translated(home):
-        _refuse_in_use(home)
-        lock = _locked(home)
-    try:
-        _refuse_now_in_use(home)
-        try:
-            with _translated(home):
-                _clear_up(settings)
-                staged = restoring / STAGED
-                staged.mkdir(mode=0o700)
-                yield staged
-        except BaseException:
-            _clear_up(settings)
-            if not is_claimed(restoring):
-                shutil.rmtree(restoring, ignore_errors=True)
-            if made:
-                with contextlib.suppress(OSError):
-                    home.rmdir()
-            raise
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
 def _understood(path: Path) -> Iterator[None]:
     """Digests are no signature: what the engine's part of a file holds may be anything, and is damage if it is odd."""
     try:
@@ -147,79 +117,6 @@ def _understood(path: Path) -> Iterator[None]:
         if error.code not in _ODD_CONTENT:
             raise
         raise Damaged(path, f"the engine refuses what it holds ({error})") from error
-
-
-@contextlib.contextmanager
-def _translated(home: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise NoRoom(home, error.strerror or "no room") from error
-        raise ConfigError(f"data folder {home} cannot be used: {error.strerror}; set EZ_HOME to another") from error
-
-
-def _locked(home: Path) -> int:
-    """The lock of the one restore that may be at work here, taken. Raises RetryLater."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    home.chmod(0o700)
-    (home / RESTORING).mkdir(mode=0o700, exist_ok=True)
-    path = home / RESTORING / LOCK
-    lock = open_lock(path)
-    try:
-        if not take_lock(lock, 0):
-            raise RetryLater(f"another restore into {home} is at work; wait for it")
-        if not path.exists() or path.stat().st_ino != os.fstat(lock).st_ino:
-            raise RetryLater(f"another restore into {home} has just come to its end; look at what it left there")
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
-
-
-def _refuse_now_in_use(home: Path) -> None:
-    """Look once more, now that no other restore can begin: what was empty may be a living data folder by now."""
-    try:
-        _refuse_in_use(home)
-    except ConfigError:
-        restoring = home / RESTORING
-        if [path.name for path in restoring.iterdir()] == [LOCK]:
-            shutil.rmtree(restoring)  # it is ours, and nobody could use the folder while it is there
-        raise
-
-
-def _refuse_in_use(home: Path) -> None:
-    """Raise ConfigError where there is anything that a restore would mix with."""
-    if not home.exists():
-        return
-    if not home.is_dir():
-        raise ConfigError(f"{home} is no folder; set EZ_HOME to one that is empty or not there")
-    ours = {RESTORING, RESTORED, *placed(home, home / RESTORING)}
-    names = sorted(path.name for path in home.iterdir() if path.name not in ours and not _is_of_a_disk(path))
-    if names:
-        raise ConfigError(
-            f"{home} is not empty ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}), and a restore never "
-            "overwrites: set EZ_HOME to a new folder, or stop the fleet with `ez down` and move this one away"
-        )
-
-
-def _is_of_a_disk(path: Path) -> bool:
-    """Say whether this is what a new disk has at its top, and nothing was ever found again for it."""
-    try:
-        return path.name == "lost+found" and not path.is_symlink() and path.is_dir() and not any(path.iterdir())
-    except PermissionError:
-        return True  # the system's, and none of ours could have been put into it
-
-
-def _clear_up(settings: Settings) -> None:
-    """Take away what a restore that was cut short has left: its engine, what it had put in place, what lay aside."""
-    home, restoring = settings.home_path, settings.home_path / RESTORING
-    staged = restoring / STAGED
-    if staged.exists():
-        stop_orphan(staged_settings(settings, staged))
-    take_back(home, restoring)
-    remove(staged)
-    remove(home / RESTORED)
 
 
 def _refuse_little_room(folder: Path, needed_bytes: int) -> None:
@@ -253,7 +150,7 @@ def _unpack(archive: Archive, staged: Path, progress: Callable[[int], None]) -> 
 
 def _finish(home: Path, staged: Path, claim: NamespaceClaim) -> None:
     """Move every entry to where it belongs. From the first to the last of it `.restoring` says so."""
-    _refuse_in_use(home)
+    refuse_in_use(home)
     put_in_place(home, staged)
     claim.open()
     # With this one rename the state is whole; what is left in the folder is only to be thrown away.
