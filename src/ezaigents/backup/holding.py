@@ -29,7 +29,8 @@ def hold_aside(settings: Settings) -> Iterator[Path]:
         refuse_in_use(home)
         lock = _locked(home)
     try:
-        _refuse_now_in_use(home)
+        with _translated(home):
+            _refuse_now_in_use(home)
         try:
             with _translated(home):
                 _clear_up(settings)

@@ -51,7 +51,8 @@ class NamespaceClaim:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_outside and kind is not None:
+        # Once the folder has its last name, and the file with it, the state is whole.
+        if self._is_outside and kind is not None and self._file.exists():
             with contextlib.suppress(EzError, OSError):
                 self._at_engine(lambda queue: _empty(queue, self.id))
                 self._file.unlink()

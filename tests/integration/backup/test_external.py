@@ -15,7 +15,7 @@ from ezaigents.backup import make_backup, restore_backup
 from ezaigents.backup.enginekeys import records_of
 from ezaigents.engine import Connection, begin
 from ezaigents.errors import ConfigError, EngineDown
-from ezaigents.home import RESTORING, STATE_VERSION, open_home
+from ezaigents.home import RESTORED, RESTORING, STATE_VERSION, open_home
 from ezaigents.queue import Held, Keys, Queue, engine_version
 from ezaigents.queue.fsck import scan
 from ezaigents.records import Result, TaskState
@@ -180,6 +180,16 @@ def test_a_placing_that_fails_leaves_no_key(event: str, end: str, redis: Engine,
     assert "NoRoom" in done.stderr
     assert not (tmp_path / "there").exists()
     assert _keys_of(there) == set()
+
+
+def test_what_fails_after_the_last_rename_takes_nothing_back(redis: Engine, tmp_path: Path) -> None:
+    """From then on the state is whole, in the folder and in the engine, and so it stays."""
+    path = _made(settings_of(tmp_path / "here"), tmp_path / "b.tar")
+    there = _outside(redis, tmp_path / "there", namespace="other")
+    disturbed("fail", "shutil.rmtree", RESTORED, 1, tmp_path / "there", path, "other", there.redis_url)
+    assert open_home(tmp_path / "there") == open_home(tmp_path / "here")
+    assert not (tmp_path / "there" / RESTORED).exists()
+    assert _all_are_done(there)
 
 
 def test_an_engine_that_ends_meanwhile_leaves_a_folder_that_says_so(redis: Engine, tmp_path: Path) -> None:
