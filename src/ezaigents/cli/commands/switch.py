@@ -48,7 +48,13 @@ def command(name: str | None, position: str | None, as_json: bool) -> int:
     if as_json:
         show_json({"switches": [_shown(to_builtins(row)) for row in rows]})
         return 0
-    columns = [Column("Switch"), Column("Is"), Column("From"), Column("Takes effect"), Column("What happens", text=True)]
+    columns = [
+        Column("Switch"),
+        Column("Is"),
+        Column("From"),
+        Column("Takes effect"),
+        Column("What happens", text=True),
+    ]
     table = [
         [
             row.name,
