@@ -54,6 +54,7 @@ bench: $(VENV)/dev ## every figure the documents print, one JSON line each
 bench-peers: $(VENV)/bench ## the queue beside taskiq, saq and arq, in the same run
 	$(BIN)/python -m bench.peers
 
+SWITCHES := shared-runtime bounded-memory compact-storage push-delivery delta-heartbeat pushed-dashboard parallel-start
 MINUTES ?= 60
 soak: $(VENV)/dev ## events, tasks and pages over HTTP for MINUTES (60): is the host's memory flat? one JSON line
 	$(BIN)/python -m bench site_soak --minutes $(MINUTES)
@@ -62,13 +63,14 @@ chaos: $(VENV)/dev ## kill things at random for some minutes; one JSON line
 	$(BIN)/python -m tests.chaos.drive --kills 1000 --tasks 20000
 	$(BIN)/python -m tests.chaos.models --kills 100 --tasks 500
 
-nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks (about an hour)
+nightly: $(VENV)/dev ## the full numbers: 5,000 kills over 100,000 tasks, every pair of switches off (about two hours)
 	$(BIN)/python -m tests.chaos.drive --kills 5000 --tasks 100000
 	$(BIN)/python -m tests.chaos.models --kills 300 --tasks 1500
 	$(BIN)/python -m pytest -m nightly tests
 	EZ_TESTS_LONG=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone" tests
-
-SWITCHES := shared-runtime bounded-memory compact-storage push-delivery delta-heartbeat pushed-dashboard parallel-start
+	@set -- $(SWITCHES); while [ $$# -gt 1 ]; do first=$$1; shift; for other in "$$@"; do \
+	  echo "without $$first and $$other"; \
+	  $(BIN)/python -m pytest -n 3 --dist loadfile -m functional --off $$first,$$other tests || exit 1; done; done
 
 switches: $(VENV)/dev ## the functional tests with every optimisation off alone, and with all off
 	@for off in $(SWITCHES) all; do \
