@@ -121,14 +121,14 @@ class Fleet:
         self._connection = connection
         await self._open(connection)
         self._leaving.push_async_callback(connection.close)
+        self._supervise()  # from here on an engine that dies is waited for
         self._keys = Keys(settings.namespace or identity)
         queue = Queue(connection, self._keys, patience_s=_FOR_EVER_S)
         await self._bring_up_to_date(queue)
         simulated_at = await self._simulated_at()
         team = Team(settings, connection, queue, SystemClock())
-        await self._keep_as_others(team)
+        await self._keep_as_others(queue, team)
         self.host = self._make_host(identity, connection, queue, team, simulated_at)
-        self._supervise()
         self._leaving.push_async_callback(self._runtime.close)
         await self._runtime.start(simulated_at)
         await self.host.start(started_in_ms=round((time.monotonic() - self._started_at) * 1000))
@@ -165,12 +165,12 @@ class Fleet:
         self._leaving.push_async_callback(simulator.close)
         return await simulator.start()
 
-    async def _keep_as_others(self, team: Team) -> None:
+    async def _keep_as_others(self, queue: Queue, team: Team) -> None:
         """Hosts that work already keep messages in one way, and so do we, whatever was chosen since."""
         others = living_hosts(self.settings.home_path)
         if not others.keys() - {self.settings.name}:
             return
-        for seen in await team.registry.hosts():
+        for seen in await queue.answered(team.registry.hosts):
             lives = others.get(seen.card.name) == seen.card.pid != os.getpid()
             if lives and seen.card.storage != team.storage:
                 team.keep_as(seen.card.storage)
@@ -249,15 +249,17 @@ class Fleet:
         return Applier(queue, team.leases, self.settings, place)
 
     def _on_heard(self, channel: str, text: str) -> None:
-        self.host.on_heard(channel, text)
+        if hasattr(self, "host"):
+            self.host.on_heard(channel, text)
 
     def _on_restored(self) -> None:
-        self.host.on_restored()
+        if hasattr(self, "host"):  # else nothing of it can have been missed
+            self.host.on_restored()
 
     def _supervise(self) -> None:
         if self.engine.kind != "embedded":
             return
-        supervisor = Supervisor(self.settings, self.engine, self.host.on_restored)
+        supervisor = Supervisor(self.settings, self.engine, self._on_restored)
         self._supervising = asyncio.ensure_future(supervisor.run())
         self._leaving.push_async_callback(self._end_supervising, self._supervising)
 

@@ -17,6 +17,7 @@ from tests.leaks import run, until
 from ezaigents import Client, Fleet
 from ezaigents.engine import EngineHandle, begin, find_living, living_hosts
 from ezaigents.errors import ConfigError, EngineDown, HostConflict, NotRunning
+from ezaigents.queue import Queue
 from ezaigents.settings import Settings
 
 
@@ -118,6 +119,23 @@ def test_an_engine_that_ends_while_a_host_starts_is_started_again(settings: Sett
 
     async def story() -> None:
         async with Fleet(settings, agents={"a": agent(at_once)}, starting=_Killed(settings, None)) as fleet:
+            assert find_living(settings) is not None
+            assert fleet.host
+
+    run(story())
+
+
+def test_an_engine_that_dies_under_a_start_is_waited_for(settings: Settings) -> None:
+    """Once the host is connected, what it asks before it is announced is asked again of the next engine."""
+
+    class _Dying(Fleet):
+        async def _bring_up_to_date(self, queue: Queue) -> None:
+            assert self.engine.pid is not None
+            os.kill(self.engine.pid, signal.SIGKILL)
+            await super()._bring_up_to_date(queue)
+
+    async def story() -> None:
+        async with asyncio.timeout(30), _Dying(settings, agents={"a": agent(at_once)}) as fleet:
             assert find_living(settings) is not None
             assert fleet.host
 
